@@ -1,0 +1,72 @@
+# `make` says what there is. Nothing here needs more of the network than Go modules.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+ACTIONLINT    := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+FUZZTIME ?= 60s
+BENCH    ?= .
+
+# with_tests lists the folders of this module whose tests match a pattern, so that no target keeps a list of its own.
+with_tests = go list -f '{{.Dir}}' ./... | while read -r dir; do \
+	grep -qsE '$(1)' "$$dir"/*_test.go && echo "$$dir" || true; done
+
+.PHONY: help
+help: ## say what there is
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+.PHONY: run
+run: ## compile policies/ into out/, then check that nothing fails
+	@go run ./cmd/writ build
+	@go run ./cmd/writ check
+
+.PHONY: build
+build: ## build bin/writ, stripped
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/writ ./cmd/writ
+
+.PHONY: test
+test: ## run the tests
+	go test ./...
+
+.PHONY: race
+race: ## run the tests under the race detector, which needs a C compiler
+	go test -race -short ./...
+
+.PHONY: lint
+lint: ## look at format, Go code and workflows
+	@unformatted=$$(gofmt -l .); \
+	if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:" >&2; echo "$$unformatted" >&2; exit 1; fi
+	go vet ./...
+	$(GOLANGCI_LINT) run ./...
+	$(ACTIONLINT) -shellcheck= -pyflakes=
+
+.PHONY: fmt
+fmt: ## format the Go code
+	$(GOLANGCI_LINT) fmt ./...
+
+.PHONY: golden
+golden: ## write the golden files anew; read the diff before you commit it
+	@dirs=$$($(call with_tests,flag\.Bool."update")); \
+	if [ -z "$$dirs" ]; then echo "no package has golden files" >&2; exit 1; fi; \
+	go test $$dirs -update
+
+.PHONY: bench
+bench: ## run the benchmarks, BENCH=pattern
+	go test ./... -run '^$$' -bench '$(BENCH)' -benchmem
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME=60s each
+	@dirs=$$($(call with_tests,^func Fuzz)); \
+	if [ -z "$$dirs" ]; then echo "no package has a fuzz target" >&2; exit 1; fi; \
+	for dir in $$dirs; do \
+		for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' "$$dir"/*_test.go); do \
+			go test "$$dir" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); \
+		done; \
+	done
+
+.PHONY: clean
+clean: ## remove what make build built
+	rm -rf bin

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"writ.dev/writ/compiler"
+	"writ.dev/writ/compiler/diag"
+	"writ.dev/writ/compiler/gitops"
+)
+
+func (a *app) check() *cobra.Command {
+	var base string
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check everything that a pull request must pass, and write nothing",
+		Long: "check compiles policies/ without writing, and compares out/ with what follows.\n\n" +
+			"With a base revision it fails on the findings that the change causes, and lists those that the base had already.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runCheck(cmd.Context(), base) },
+	}
+	cmd.Flags().StringVar(&base, "base", "", "the git `revision` to compare with, like main or origin/main")
+	must(cmd.RegisterFlagCompletionFunc("base", cobra.NoFileCompletions))
+	return cmd
+}
+
+// checked is a compilation with what it was compared with.
+type checked struct {
+	*compiler.Result
+	base, commit string // "" without a base
+}
+
+func (a *app) runCheck(ctx context.Context, base string) error {
+	repo, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer repo.Close()
+	var before fs.FS
+	c := checked{base: base}
+	if base != "" {
+		if before, c.commit, err = gitops.Revision(a.dir, base); err != nil {
+			return err
+		}
+	}
+	if c.Result, err = a.compile(ctx, repo.FS(), before); err != nil {
+		return err
+	}
+	tell := a.tellCheck
+	if a.format == formatJSON {
+		tell = a.checkJSON
+	}
+	if err := tell(c); err != nil {
+		return err
+	}
+	if c.Fails() || c.drifts() {
+		return errFails
+	}
+	return nil
+}
+
+// drifts reports whether out/ is not what it should be. Where a finding stops there is nothing to compare, and where out/ is
+// published elsewhere it means nothing here.
+func (c checked) drifts() bool { return c.comparable() && !c.Drift.Clean() }
+
+func (c checked) comparable() bool { return c.Files != nil && !c.Published }
+
+func (a *app) tellCheck(c checked) error {
+	if err := a.tellFindings(c); err != nil {
+		return err
+	}
+	if c.comparable() {
+		a.foreign(c.Drift.Foreign)
+	}
+	if c.drifts() {
+		a.drift(c)
+	}
+	a.stats(c.Stats)
+	verdict := tally(c.Findings)
+	switch {
+	case c.Files == nil:
+		verdict += "; out/ was not compared"
+	case c.Published:
+		verdict += "; out/ is published elsewhere"
+	case !c.drifts():
+		verdict += "; out/ is current"
+	default:
+		verdict += "; out/ is not current: " + a.command("build")
+	}
+	a.printf("%s\n", verdict)
+	return nil
+}
+
+// tellFindings prints the findings; with a base those that the change causes, and the others in a line each.
+func (a *app) tellFindings(c checked) error {
+	opts := a.textOptions()
+	if c.base == "" {
+		return a.findings(c.Findings, c.Result, opts)
+	}
+	var caused, had diag.List
+	for i := range c.Findings {
+		if c.Caused(&c.Findings[i]) {
+			caused.Add(c.Findings[i])
+		} else {
+			had.Add(c.Findings[i])
+		}
+	}
+	since := diag.Visible(c.base)
+	if short := c.commit[:min(len(c.commit), 12)]; short != "" && short != c.base {
+		since += " (" + short + ")"
+	}
+	if len(caused) == 0 {
+		a.printf("not in %s: no findings\n\n", since)
+	} else {
+		a.printf("not in %s: %s\n\n", since, count(len(caused), "finding", "findings"))
+	}
+	if err := a.findings(caused, c.Result, opts); err != nil || len(had) == 0 {
+		return err
+	}
+	a.printf("already in %s: %s\n", since, count(len(had), "finding", "findings"))
+	opts.Brief = true
+	if err := a.findings(had, c.Result, opts); err != nil {
+		return err
+	}
+	a.printf("\n")
+	return nil
+}
+
+func (a *app) drift(c checked) {
+	a.printf("out/ is not what policies/ says:\n")
+	a.paths("missing", c.Drift.Missing)
+	a.paths("changed", c.Drift.Changed)
+	a.paths("orphaned", c.Drift.Orphaned)
+	var blocked []string
+	for _, o := range c.Drift.Blocked {
+		blocked = append(blocked, o.String())
+	}
+	a.paths("blocked", blocked)
+	a.printf("\n")
+}
+
+// checkDocument is what `writ check --format json` prints: the findings' document, and how out/ differs.
+type checkDocument struct {
+	diag.Document
+	Base  *baseJSON      `json:"base"` // null without a base
+	Stats compiler.Stats `json:"stats"`
+	Drift *driftJSON     `json:"drift"` // null where out/ was not compared
+	Fails bool           `json:"fails"`
+}
+
+type baseJSON struct {
+	Revision string `json:"revision"`
+	Commit   string `json:"commit"`
+}
+
+func (a *app) checkJSON(c checked) error {
+	doc := checkDocument{Document: diag.NewDocument(c.Findings, c.Caused), Stats: c.Stats, Fails: c.Fails() || c.drifts()}
+	if c.base != "" {
+		doc.Base = &baseJSON{c.base, c.commit}
+	}
+	if c.comparable() {
+		doc.Drift = newDriftJSON(c.Drift)
+	}
+	return a.json(doc)
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"writ.dev/writ/compiler/diag"
+	"writ.dev/writ/schema"
+)
+
+// templates are the files of a new repository.
+//
+//go:embed all:init
+var templates embed.FS
+
+const (
+	ignoreFile = ".gitignore"
+	ignoreLine = ".writ-*.tmp" // what a build that was killed leaves until the next one
+)
+
+func (a *app) init() *cobra.Command {
+	return &cobra.Command{
+		Use:   "init [DIR]",
+		Short: "Make a small working repository",
+		Long: "init makes a small working repository: one mesh, one cluster, two teams with a service each, and a call between them.\n\n" +
+			"It writes nothing over: policies/, schema/ and out/ must not exist yet.",
+		Args: atMostOne,
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir := a.dir
+			if len(args) > 0 {
+				dir = filepath.Join(a.dir, args[0])
+			}
+			return a.runInit(dir)
+		},
+	}
+}
+
+func (a *app) runInit(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make %q: %w", dir, bare(err))
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("open %q: %w", dir, bare(err))
+	}
+	defer root.Close()
+	for _, name := range []string{"policies", "schema", "out"} {
+		if _, err := root.Lstat(name); err == nil {
+			return fmt.Errorf("%q is in the way: init makes a repository where there is none", filepath.Join(dir, name))
+		}
+	}
+	files, err := initial()
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := root.MkdirAll(path.Dir(f.path), 0o755); err != nil {
+			return fmt.Errorf("make %q: %w", path.Dir(f.path), bare(err))
+		}
+		if err := save(root, f.path, f.data, 0o644); err != nil {
+			return err
+		}
+		a.printf("  %s\n", f.path)
+	}
+	if err := ignoreTemps(root); err != nil {
+		return err
+	}
+	a.dir = dir
+	a.printf("\nnext:\n  %-28s # policies/ -> out/\n", a.command("build"))
+	a.printf("  %-28s # out/ travels with the documents\n", strings.TrimSpace(gitAdd(dir)))
+	return nil
+}
+
+func gitAdd(dir string) string {
+	if dir == "." {
+		return "git add ."
+	}
+	return "git -C " + quote(diag.Visible(dir)) + " add ."
+}
+
+// newFile is a file that init makes.
+type newFile struct {
+	path string
+	data []byte
+}
+
+// initial is the schema that editors read, and the documents.
+func initial() ([]newFile, error) {
+	bundle, err := schema.Bundle()
+	if err != nil {
+		return nil, err
+	}
+	var files []newFile
+	err = fs.WalkDir(templates, "init", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := templates.ReadFile(p)
+		files = append(files, newFile{strings.TrimPrefix(p, "init/"), data})
+		return err
+	})
+	return append(files, newFile{"schema/writ.schema.json", bundle}), err
+}
+
+// ignoreTemps adds the line to .gitignore, which the folder may have already.
+func ignoreTemps(root *os.Root) error {
+	info, err := plain(root, ignoreFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return save(root, ignoreFile, []byte(ignoreLine+"\n"), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("write %q: %w", ignoreFile, err)
+	}
+	text, err := root.ReadFile(ignoreFile)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.TrimSpace(line) == ignoreLine {
+			return nil
+		}
+	}
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		text = append(text, '\n')
+	}
+	return save(root, ignoreFile, append(text, ignoreLine+"\n"...), info.Mode().Perm())
+}

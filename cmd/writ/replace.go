@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+)
+
+// replace gives the file new bytes at once: a crash leaves it old or new. It refuses to reach the file through a symbolic link,
+// and to write over bytes that it was not made for, because somebody saved the file meanwhile.
+func replace(root *os.Root, file string, before, after []byte) error {
+	info, err := plain(root, file)
+	if err != nil {
+		return fmt.Errorf("write %q: %w", file, err)
+	}
+	now, err := root.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(now, before) {
+		return fmt.Errorf("write %q: it was changed meanwhile; run the command again", file)
+	}
+	return save(root, file, after, info.Mode().Perm())
+}
+
+// plain is the file's info if neither it nor a folder on the way to it is a symbolic link.
+func plain(root *os.Root, file string) (fs.FileInfo, error) {
+	for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
+		info, err := root.Lstat(dir)
+		if err != nil {
+			return nil, bare(err)
+		}
+		if !info.IsDir() {
+			return nil, fmt.Errorf("%q is no folder of its own", dir)
+		}
+	}
+	info, err := root.Lstat(file)
+	if err != nil {
+		return nil, bare(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is no regular file")
+	}
+	return info, nil
+}
+
+// save puts the bytes on the disk under a temporary name and then gives them the file's.
+func save(root *os.Root, file string, data []byte, mode fs.FileMode) (err error) {
+	temp := path.Join(path.Dir(file), ".writ-"+rand.Text()+".tmp")
+	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return fmt.Errorf("write %q: %w", file, bare(err))
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("write %q: %w", file, bare(err))
+			root.Remove(temp)
+		}
+	}()
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return root.Rename(temp, file)
+}

@@ -1,0 +1,197 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"writ.dev/writ/compiler/diag"
+	"writ.dev/writ/compiler/model"
+	"writ.dev/writ/compiler/syntax"
+)
+
+var samePattern = &diag.Rule{Code: "END-005", Name: "duplicate-pattern", Effect: diag.Report, Mends: true,
+	Title: "one request is offered twice",
+	Why:   "Where two endpoints offer one request, a grant to either is a grant to both. Twice in one endpoint it says nothing the second time."}
+
+func runSamePattern(p *Pass) {
+	eachService(p.Estate, func(s *model.Service) {
+		for i, e := range s.Endpoints {
+			p.sameWithin(e)
+			for _, o := range s.Endpoints[:i] {
+				p.sameAcross(o, e)
+			}
+		}
+	})
+}
+
+func (p *Pass) sameWithin(e *model.Endpoint) {
+	for i, q := range e.Paths {
+		if slices.ContainsFunc(e.Paths[:i], func(o model.Pattern) bool { return o.Istio() == q.Istio() }) {
+			list, at := patternText(e, q, i)
+			p.Report(at.Span, diag.Finding{
+				Message: fmt.Sprintf("endpoint %q has %q twice", e.Name, q.Text),
+				Help:    "write it once: the names of variables make no difference",
+				Fix:     removeItem(list, at),
+				Objects: []string{"Service " + e.Service.Key()}, Field: "spec.endpoints." + e.Name + "[" + q.Istio() + "]",
+			})
+		}
+	}
+}
+
+func (p *Pass) sameAcross(first, second *model.Endpoint) {
+	if first.Broken || second.Broken || !first.Overlaps(second) {
+		return
+	}
+	for i, q := range second.Paths {
+		if slices.ContainsFunc(first.Paths, func(o model.Pattern) bool { return o.Istio() == q.Istio() }) {
+			_, at := patternText(second, q, i)
+			p.Report(at.Span, diag.Finding{
+				Message: fmt.Sprintf("endpoint %q offers %q, which endpoint %q offers too: a grant to one is a grant to both", second.Name, q.Text, first.Name),
+				Help:    "offer it once, or give the two different methods",
+				Related: []diag.Related{{Span: first.Key.Span, Message: "the other endpoint"}},
+				Objects: []string{"Service " + first.Service.Key()}, Field: "spec.endpoints." + second.Name + "[" + q.Istio() + "]/" + first.Name,
+			})
+		}
+	}
+}
+
+// patternText is where the i-th pattern of an endpoint was written, and the list that it stands in.
+func patternText(e *model.Endpoint, q model.Pattern, i int) (syntax.List[syntax.Text], syntax.Text) {
+	list := e.Doc.Paths
+	if len(e.Doc.GRPC.Items) > 0 {
+		list = e.Doc.GRPC
+	}
+	if i < len(list.Items) && list.Items[i].Value == q.Text {
+		return list, list.Items[i]
+	}
+	for _, t := range list.Items {
+		if t.Value == q.Text {
+			return list, t
+		}
+	}
+	return list, e.Key
+}
+
+// removeItem takes one of several items out of a list in brackets; nil where the list is written otherwise.
+func removeItem(l syntax.List[syntax.Text], item syntax.Text) *diag.Fix {
+	i := slices.Index(l.Items, item)
+	if !l.Flow || i < 1 {
+		return nil
+	}
+	span := item.Span
+	span.Start = l.Items[i-1].Span.End
+	return &diag.Fix{Title: fmt.Sprintf("remove %q", item.Value), Edits: []diag.Edit{{Span: span}}}
+}
+
+var coveredPattern = &diag.Rule{Code: "END-006", Name: "covered-pattern", Effect: diag.Report, Mends: true,
+	Title: "a pattern is covered by a wider one of its endpoint",
+	Why:   "It never decides anything. Who reads it believes that the endpoint is narrower than it is."}
+
+func runCoveredPattern(p *Pass) {
+	eachService(p.Estate, func(s *model.Service) {
+		for _, e := range s.Endpoints {
+			for i, q := range e.Paths {
+				wider := slices.IndexFunc(e.Paths, func(o model.Pattern) bool { return o.Istio() != q.Istio() && o.Covers(q) })
+				if wider < 0 {
+					continue
+				}
+				list, at := patternText(e, q, i)
+				_, by := patternText(e, e.Paths[wider], wider)
+				p.Report(at.Span, diag.Finding{
+					Message: fmt.Sprintf("%q is covered by %q of the same endpoint", q.Text, by.Value),
+					Help:    "leave one of them out: the narrow one if all is meant, the wide one if not",
+					Related: []diag.Related{{Span: by.Span, Message: "the wider pattern"}},
+					Fix:     removeItem(list, at),
+					Objects: []string{"Service " + s.Key()}, Field: "spec.endpoints." + e.Name + "[" + q.Istio() + "]",
+				})
+			}
+		}
+	})
+}
+
+var audiencesOverlap = &diag.Rule{Code: "ACC-003", Name: "audiences-overlap", Effect: diag.Withhold,
+	Title: "an endpoint for all of the mesh overlaps one that needs a grant",
+	Why:   "Requests that match both would be open to everybody, whatever the second endpoint's grants say. What the mesh cannot tell apart is the path and the port: endpoints that share a TCP port always overlap."}
+
+func runAudiencesOverlap(p *Pass) {
+	open := map[*syntax.Endpoint]bool{}
+	eachService(p.Estate, func(s *model.Service) {
+		for _, wide := range s.Endpoints {
+			i := slices.IndexFunc(s.Endpoints, func(o *model.Endpoint) bool {
+				return wide.ForMesh && !o.ForMesh && !o.Broken && !wide.Broken && wide.Overlaps(o)
+			})
+			if i < 0 {
+				continue
+			}
+			narrow := s.Endpoints[i]
+			open[wide.Doc] = true
+			p.Report(wide.Doc.Audience.Span, diag.Finding{
+				Message: fmt.Sprintf("endpoint %q is for all of the mesh and overlaps %q, which is not", wide.Name, narrow.Name),
+				Help:    "give them paths (for TCP, ports) that do not overlap, or one audience; until then callers without a grant are withheld",
+				Related: []diag.Related{{Span: narrow.Key.Span, Message: "the endpoint that needs a grant"}},
+				Objects: []string{"Service " + s.Key()}, Field: "spec.endpoints." + wide.Name + ".audience",
+			})
+		}
+	})
+	for _, m := range p.Estate.Meshes {
+		for _, a := range m.Accesses {
+			if a.Consent == model.ByAudience && open[a.Endpoint.Doc] {
+				p.Withhold(a)
+			}
+		}
+	}
+}
+
+var idleGrant = &diag.Rule{Code: "ACC-002", Name: "unused-grant", Effect: diag.Report, Level: diag.Notice,
+	Title: "nobody uses a grant",
+	Why:   "It is consent to an access that nobody asks for: given ahead of an intent that is still to come, or left behind by one that went."}
+
+func runIdleGrant(p *Pass) {
+	used := map[*syntax.Grant]map[string]bool{}
+	var order []*model.Grant
+	for _, m := range p.Estate.Meshes {
+		for _, s := range m.Services {
+			for _, g := range s.Grants {
+				if used[g.Doc] == nil {
+					used[g.Doc] = map[string]bool{}
+					order = append(order, g)
+				}
+				for e := range g.Used {
+					used[g.Doc][e.Name] = true
+				}
+			}
+		}
+	}
+	for _, g := range order {
+		var idle []string
+		for _, e := range g.Endpoints {
+			if !used[g.Doc][e.Name] {
+				idle = append(idle, e.Name)
+			}
+		}
+		if len(idle) == 0 {
+			continue
+		}
+		help := "take it away, or wait for the caller's intent"
+		if g.From != nil && g.From.Team == g.Provider.Team || g.Team == g.Provider.Team && g.Team != nil {
+			help = "take it away: Services of one team need no grant among themselves"
+		}
+		p.Report(g.Doc.From.Span, diag.Finding{
+			Message: fmt.Sprintf("no intent of %s uses the grant of %s to %s", granteeName(g), g.Provider.Key(), strings.Join(idle, ", ")),
+			Help:    help,
+			Objects: []string{"Service " + g.Provider.Key()}, Field: "spec.grants[" + granteeName(g) + "]." + strings.Join(idle, ","),
+		})
+	}
+}
+
+func granteeName(g *model.Grant) string {
+	switch {
+	case g.Team != nil:
+		return "team " + g.Team.Name
+	case g.Outsider != nil:
+		return "outsider " + g.Outsider.Name
+	default:
+		return g.From.Key()
+	}
+}

@@ -1,0 +1,261 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"writ.dev/writ/compiler/diag"
+	"writ.dev/writ/compiler/model"
+	"writ.dev/writ/compiler/syntax"
+)
+
+var sharedAccount = &diag.Rule{Code: "IDN-001", Name: "shared-service-account", Effect: diag.Report,
+	Title: "two Services run under one service account",
+	Why:   "A service account is the identity that policies see. Two Services under one are one caller: whatever is granted to either is granted to both."}
+
+func runSharedAccount(p *Pass) {
+	type identity struct{ namespace, account string }
+	for _, m := range p.Estate.Meshes {
+		users := map[identity][]*model.Workload{}
+		for _, s := range m.Services {
+			for _, w := range s.Workloads {
+				for _, a := range w.Accounts {
+					id := identity{s.Namespace.Name, a}
+					users[id] = append(users[id], w)
+				}
+			}
+		}
+		for id, ws := range users {
+			for i, w := range ws {
+				j := slices.IndexFunc(ws[:i], func(v *model.Workload) bool { return v.Service != w.Service && merged(v, w) })
+				first := slices.IndexFunc(ws, func(v *model.Workload) bool { return v.Service == w.Service })
+				if j >= 0 && first == i {
+					p.reportSharedAccount(id.namespace+"/"+id.account, id.account, ws[j].Service, w.Service)
+				}
+			}
+		}
+	}
+}
+
+// merged reports whether some policy of the mesh takes an account of one workload for the same account of the other.
+func merged(v, w *model.Workload) bool {
+	return slices.ContainsFunc(v.Cluster.Mesh.Clusters, func(c *model.Cluster) bool {
+		return c.Admits(v.Cluster.TrustDomain(), w.Cluster.TrustDomain())
+	})
+}
+
+func (p *Pass) reportSharedAccount(key, account string, first, second *model.Service) {
+	p.Report(accountSpan(second, account), diag.Finding{
+		Message: fmt.Sprintf("service account %q is also that of %s: a grant to one admits both (%s; %s)",
+			key, first.Key(), mayCall(first), mayCall(second)),
+		Help:    "give each Service a service account of its own (`serviceAccounts:`)",
+		Related: []diag.Related{{Span: accountSpan(first, account), Message: first.Key() + " runs under it here"}},
+		Objects: []string{"Service " + first.Key(), "Service " + second.Key()}, Field: "spec.serviceAccounts[" + account + "]",
+	})
+}
+
+// mayCall says what a Service's own intents open to it.
+func mayCall(s *model.Service) string {
+	var all []string
+	for _, a := range s.Mesh.Accesses {
+		if a.Caller.Service == s {
+			all = append(all, a.Endpoint.String())
+		}
+	}
+	if len(all) == 0 {
+		return s.Key() + " may call nothing"
+	}
+	return s.Key() + " may call " + some(all)
+}
+
+// accountSpan is where a Service names the account: in the spec, in a `per` entry, or by its own name.
+func accountSpan(s *model.Service, account string) diag.Span {
+	lists := []syntax.List[syntax.Text]{s.Doc.Spec.ServiceAccounts}
+	for _, per := range s.Doc.Spec.Per.Items {
+		lists = append(lists, per.ServiceAccounts)
+	}
+	for _, l := range lists {
+		for _, t := range l.Items {
+			if t.Value == account {
+				return t.Span
+			}
+		}
+	}
+	return s.Doc.Metadata.Name.Span
+}
+
+var defaultAccount = &diag.Rule{Code: "IDN-002", Name: "default-service-account", Effect: diag.Report,
+	Title: "a Service runs under the service account `default`",
+	Why:   "Every pod of the namespace that names no account runs under `default`, so a grant to this Service admits all of them, also those that writ was never told of."}
+
+func runDefaultAccount(p *Pass) {
+	eachService(p.Estate, func(s *model.Service) {
+		if !slices.ContainsFunc(s.Workloads, func(w *model.Workload) bool { return slices.Contains(w.Accounts, "default") }) {
+			return
+		}
+		p.Report(accountSpan(s, "default"), diag.Finding{
+			Message: fmt.Sprintf("%s runs under the service account default of namespace %s, as every pod does that names none (%s)", s.Key(), s.Namespace.Name, mayCall(s)),
+			Help:    "create a service account for it and name it here, or leave `serviceAccounts` out: " + s.Name + " is then expected",
+			Objects: []string{"Service " + s.Key()}, Field: "spec.serviceAccounts[default]",
+		})
+	})
+}
+
+// eachService visits every Service document once, in the first mesh that it is placed in.
+func eachService(e *model.Estate, visit func(*model.Service)) {
+	seen := map[*syntax.Service]bool{}
+	for _, m := range e.Meshes {
+		for _, s := range m.Services {
+			if !seen[s.Doc] {
+				seen[s.Doc] = true
+				visit(s)
+			}
+		}
+	}
+}
+
+var outsiderIsService = &diag.Rule{Code: "IDN-003", Name: "outsider-is-service", Effect: diag.Stop,
+	Title: "an Outsider has the identity of a Service",
+	Why:   "One identity would then have two documents, and what is granted to one is granted to the other."}
+
+func runOutsiderIsService(p *Pass) {
+	owners := map[string]*model.Service{}
+	for _, c := range p.Estate.Clusters {
+		for _, w := range c.Workloads {
+			for _, a := range w.Accounts {
+				owners[w.Principal(a)] = w.Service
+			}
+		}
+	}
+	seen := map[*syntax.Outsider]bool{}
+	for _, m := range p.Estate.Meshes {
+		for _, o := range m.Outsiders {
+			id := o.Doc.Spec.Identity
+			s := owners[id.Value]
+			if s == nil || seen[o.Doc] {
+				continue
+			}
+			seen[o.Doc] = true
+			p.Report(id.Span, diag.Finding{
+				Message: fmt.Sprintf("%q is the identity of %s", id.Value, s.Key()),
+				Help:    "delete the Outsider and let " + s.Key() + " declare its own intents",
+				Related: []diag.Related{{Span: s.Doc.Metadata.Name.Span, Message: s.Key() + " is declared here"}},
+				Objects: []string{"Outsider " + o.Name, "Service " + s.Key()}, Field: "spec.identity",
+			})
+		}
+	}
+}
+
+var selectorsMeet = &diag.Rule{Code: "IDN-004", Name: "selectors-meet", Effect: diag.Stop,
+	Title: "two Services could select one pod",
+	Why:   "A pod that both select is under both policies, and ALLOW policies add up: each Service's callers would be admitted to the other's endpoints."}
+
+func runSelectorsMeet(p *Pass) {
+	type pair struct{ a, b *syntax.Service }
+	told := map[pair]bool{}
+	for _, c := range p.Estate.Clusters {
+		byNamespace := map[*model.Namespace][]*model.Workload{}
+		for _, w := range c.Workloads {
+			byNamespace[w.Service.Namespace] = append(byNamespace[w.Service.Namespace], w)
+		}
+		for _, ws := range byNamespace {
+			eachMeeting(ws, func(a, b *model.Workload) {
+				if a.Service.Key() > b.Service.Key() {
+					a, b = b, a
+				}
+				k := pair{a.Service.Doc, b.Service.Doc}
+				if told[k] {
+					return
+				}
+				told[k] = true
+				p.Report(selectorSpan(b.Service), diag.Finding{
+					Message: fmt.Sprintf("%s selects pods with {%s} and %s with {%s}: one pod could have all of these labels", b.Service.Key(), labels(b), a.Service.Key(), labels(a)),
+					Help:    "let both selectors name one label with different values, like `app: " + b.Service.Name + "`",
+					Related: []diag.Related{{Span: selectorSpan(a.Service), Message: "the other selector"}},
+					Objects: []string{"Service " + a.Service.Key(), "Service " + b.Service.Key()}, Field: "spec.selector",
+				})
+			})
+		}
+	}
+}
+
+func selectorSpan(s *model.Service) diag.Span {
+	if len(s.Doc.Spec.Selector) > 0 {
+		return s.Doc.Spec.Selector[0].Key.Span
+	}
+	return s.Doc.Metadata.Name.Span
+}
+
+func labels(w *model.Workload) string {
+	var all []string
+	for _, l := range w.Selector {
+		all = append(all, l.Key+": "+l.Value)
+	}
+	return strings.Join(all, ", ")
+}
+
+// eachMeeting visits the pairs of workloads that one pod could belong to. Workloads that give the commonest key different
+// values can never meet, so only those of one value, and those without the key, are compared one by one: a namespace of
+// thousands stays linear where all of its selectors have a key in common.
+func eachMeeting(ws []*model.Workload, visit func(a, b *model.Workload)) {
+	count, values := map[string]int{}, map[model.Label]bool{}
+	distinct := map[string]int{}
+	for _, w := range ws {
+		for _, l := range w.Selector {
+			count[l.Key]++
+			if !values[l] {
+				values[l] = true
+				distinct[l.Key]++
+			}
+		}
+	}
+	common := ""
+	for k := range count {
+		if common == "" || cmp.Or(cmp.Compare(count[k], count[common]), cmp.Compare(distinct[k], distinct[common]), cmp.Compare(common, k)) > 0 {
+			common = k
+		}
+	}
+	byValue := map[string][]*model.Workload{}
+	var order []string
+	var without []*model.Workload
+	for _, w := range ws {
+		i := slices.IndexFunc(w.Selector, func(l model.Label) bool { return l.Key == common })
+		if i < 0 {
+			without = append(without, w)
+			continue
+		}
+		v := w.Selector[i].Value
+		if byValue[v] == nil {
+			order = append(order, v)
+		}
+		byValue[v] = append(byValue[v], w)
+	}
+	for _, v := range order {
+		eachPair(append(byValue[v], without...), len(byValue[v]), visit)
+	}
+	eachPair(without, len(without), visit)
+}
+
+// eachPair visits the pairs that meet and whose first is among the first n.
+func eachPair(ws []*model.Workload, n int, visit func(a, b *model.Workload)) {
+	for i := range ws[:n] {
+		for _, b := range ws[i+1:] {
+			if ws[i].Service != b.Service && couldMeet(ws[i], b) {
+				visit(ws[i], b)
+			}
+		}
+	}
+}
+
+func couldMeet(a, b *model.Workload) bool {
+	for _, l := range a.Selector {
+		for _, k := range b.Selector {
+			if l.Key == k.Key && l.Value != k.Value {
+				return false
+			}
+		}
+	}
+	return true
+}

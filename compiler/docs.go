@@ -1,0 +1,75 @@
+package compiler
+
+import (
+	"context"
+	"io/fs"
+	"strings"
+
+	"golang.org/x/tools/txtar"
+
+	"writ.dev/writ/compiler/check"
+	"writ.dev/writ/compiler/diag"
+	"writ.dev/writ/compiler/model"
+	"writ.dev/writ/compiler/syntax"
+	"writ.dev/writ/schema"
+)
+
+// Doc is a rule with its examples: files that make a finding of it, and the same files mended.
+type Doc struct {
+	*diag.Rule
+	Bad, Good []txtar.File
+}
+
+// Rules is the catalogue with its examples, by code.
+func Rules() []Doc {
+	var all []Doc
+	for _, r := range Catalogue() {
+		d := Doc{Rule: r}
+		if data, err := check.Examples.ReadFile("testdata/" + r.Code + ".txtar"); err == nil {
+			d.Bad, d.Good = split(txtar.Parse(data))
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// split divides an example into its two cases. Files outside bad/ and good/ belong to both.
+func split(a *txtar.Archive) (bad, good []txtar.File) {
+	for _, f := range a.Files {
+		switch {
+		case strings.HasPrefix(f.Name, "bad/"):
+			bad = append(bad, txtar.File{Name: strings.TrimPrefix(f.Name, "bad/"), Data: f.Data})
+		case strings.HasPrefix(f.Name, "good/"):
+			good = append(good, txtar.File{Name: strings.TrimPrefix(f.Name, "good/"), Data: f.Data})
+		default:
+			bad, good = append(bad, f), append(good, f)
+		}
+	}
+	return bad, good
+}
+
+// Names are the estate's names, as far as its documents can be read: what an editor completes.
+func Names(_ context.Context, fsys fs.FS) (schema.Names, error) {
+	tree, _ := syntax.Parse(fsys)
+	estate, _ := model.Resolve(tree)
+	n := schema.Names{Services: map[string][]string{}}
+	for _, m := range estate.Meshes {
+		n.Meshes = append(n.Meshes, m.Name)
+		for _, s := range m.Services {
+			n.Services[s.Key()] = nil
+			for _, e := range s.Endpoints {
+				n.Services[s.Key()] = append(n.Services[s.Key()], e.Name)
+			}
+		}
+	}
+	for _, c := range estate.Clusters {
+		n.Clusters = append(n.Clusters, c.Name)
+	}
+	for _, t := range estate.Teams {
+		n.Teams = append(n.Teams, t.Name)
+	}
+	for _, o := range tree.Outsiders {
+		n.Outsiders = append(n.Outsiders, o.Metadata.Name.Value)
+	}
+	return n, nil
+}

@@ -1,0 +1,56 @@
+package compiler
+
+import (
+	"os"
+	"testing"
+	"testing/fstest"
+
+	"golang.org/x/tools/txtar"
+
+	"writ.dev/writ/compiler/diag"
+)
+
+const today = "2026-11-23"
+
+// base is the estate that examples and golden cases stand in.
+func base(t testing.TB) fstest.MapFS {
+	t.Helper()
+	data, err := os.ReadFile("testdata/base.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return overlay(fstest.MapFS{}, txtar.Parse(data).Files)
+}
+
+// overlay lays files over a repository. A file that is empty is taken away.
+func overlay(fsys fstest.MapFS, files []txtar.File) fstest.MapFS {
+	all := fstest.MapFS{}
+	for name, f := range fsys {
+		all[name] = f
+	}
+	for _, f := range files {
+		if len(f.Data) == 0 {
+			delete(all, f.Name)
+			continue
+		}
+		all[f.Name] = &fstest.MapFile{Data: f.Data, Mode: 0o644}
+	}
+	return all
+}
+
+func mustCompile(t testing.TB, fsys fstest.MapFS) *Result {
+	t.Helper()
+	r, err := Compile(t.Context(), fsys, Options{AsOf: today})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func codes(l diag.List) map[string]int {
+	n := map[string]int{}
+	for _, f := range l {
+		n[f.Rule.Code]++
+	}
+	return n
+}

@@ -1,0 +1,74 @@
+package compiler
+
+import (
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "writ.dev/writ"
+
+// layout is the architecture: which package may import which of ours. A package that is not here has no place yet.
+//
+// diag, schema and emit are leaves. istio sees the plan and nothing earlier, so that every choice is taken before it writes.
+var layout = map[string][]string{
+	"schema":          {},
+	"compiler/diag":   {},
+	"compiler/emit":   {},
+	"compiler/syntax": {"schema", "compiler/diag"},
+	"compiler/model":  {"compiler/diag", "compiler/syntax"},
+	"compiler/check":  {"compiler/diag", "compiler/syntax", "compiler/model"},
+	"compiler/plan":   {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check"},
+	"compiler/istio":  {"compiler/diag", "compiler/plan", "compiler/emit"},
+	"compiler/gitops": {},
+	"compiler": {
+		"schema", "compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/plan", "compiler/istio",
+		"compiler/emit",
+	},
+	"cmd/writ": {"schema", "compiler", "compiler/diag", "compiler/emit", "compiler/gitops"},
+}
+
+func TestImportsFollowTheLayout(t *testing.T) {
+	t.Parallel()
+	found := map[string]bool{}
+	err := filepath.WalkDir("..", func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		dir := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), "../")
+		allowed, known := layout[dir]
+		if !known {
+			t.Errorf("%s lies in %q, which the layout does not have", path, dir)
+			return nil
+		}
+		found[dir] = true
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			ours, ok := strings.CutPrefix(name, module+"/")
+			if ok && !slices.Contains(allowed, ours) {
+				t.Errorf("%s imports %s, which the layout does not allow", path, ours)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir := range layout {
+		if !found[dir] {
+			t.Errorf("the layout has %q, which has no Go file", dir)
+		}
+	}
+}

@@ -1,0 +1,360 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strings"
+
+	"writ.dev/writ/compiler/check"
+	"writ.dev/writ/compiler/model"
+	"writ.dev/writ/compiler/syntax"
+)
+
+// Lower decides what each cluster enforces. It cannot fail: what could not be enforced was withheld by a rule before.
+func Lower(c check.Checked) []Cluster {
+	if c.Estate() == nil {
+		return nil
+	}
+	l := &lowering{checked: c, to: map[*model.Service][]*model.Access{}, from: map[*model.Service][]*model.Access{}}
+	for _, m := range c.Estate().Meshes {
+		for _, a := range m.Accesses {
+			l.to[a.Callee()] = append(l.to[a.Callee()], a)
+			if a.Caller.Service != nil {
+				l.from[a.Caller.Service] = append(l.from[a.Caller.Service], a)
+			}
+		}
+	}
+	var clusters []Cluster
+	for _, cluster := range c.Estate().Clusters {
+		clusters = append(clusters, l.cluster(cluster))
+	}
+	return clusters
+}
+
+// lowering holds the accesses by their two ends.
+type lowering struct {
+	checked check.Checked
+	to      map[*model.Service][]*model.Access
+	from    map[*model.Service][]*model.Access
+}
+
+func (l *lowering) cluster(c *model.Cluster) Cluster {
+	p := Cluster{Name: c.Name, RootNamespace: c.Mesh.RootNamespace, Strict: strict(c)}
+	for _, n := range l.checked.Estate().Namespaces {
+		if part := n.Floor(c); part != nil {
+			p.Floors = append(p.Floors, Floor{Namespace: n.Name, Origin: "Team " + part.Team.Name, Span: part.Key.Span})
+		}
+	}
+	if floor := c.Doc.Spec.Floor; floor.Value {
+		p.Floors = append(p.Floors, Floor{Namespace: c.Mesh.RootNamespace, Origin: "Cluster " + c.Name, Span: floor.Span})
+	}
+	slices.SortFunc(p.Floors, func(a, b Floor) int { return cmp.Compare(a.Namespace, b.Namespace) })
+	for _, w := range c.Workloads {
+		if !w.Retired {
+			p.Workloads = append(p.Workloads, l.workload(w))
+		}
+	}
+	return p
+}
+
+func strict(c *model.Cluster) *Switch {
+	switch {
+	case c.Doc.Spec.Strict.Value:
+		return &Switch{Origin: "Cluster " + c.Name, Span: c.Doc.Spec.Strict.Span}
+	case c.Mesh.Doc.Spec.Strict.Value:
+		return &Switch{Origin: "Mesh " + c.Mesh.Name, Span: c.Mesh.Doc.Spec.Strict.Span}
+	default:
+		return nil
+	}
+}
+
+func (l *lowering) workload(w *model.Workload) Workload {
+	p := Workload{
+		Namespace: w.Service.Namespace.Name, Name: w.Service.Name,
+		Origin: "Service " + w.Service.Key(), Span: w.Service.Doc.Metadata.Name.Span,
+		MTLS: MTLS(w.Stages.MTLS), Authz: Authz(w.Stages.Authz),
+	}
+	for _, s := range w.Selector {
+		p.Selector = append(p.Selector, Label(s))
+	}
+	if w.Stages.MTLS == model.MTLSNone {
+		return p // no sidecar: nobody reads what would be rendered
+	}
+	g := l.gather(w)
+	if p.MTLS == StrictMTLS {
+		p.PlaintextPorts = slices.Sorted(maps.Keys(g.plaintext))
+	}
+	if w.Stages.Authz != model.AuthzOff {
+		p.Policies = g.policies(p.Name)
+	}
+	if w.Floor && w.Stages.Authz != model.AuthzEnforce && w.Exception != nil {
+		p.AllowAll = allowAll(w)
+	}
+	if w.Stages.Outbound == model.OutboundScoped {
+		p.Outbound = l.outbound(w)
+	}
+	return p
+}
+
+func allowAll(w *model.Workload) *Exception {
+	return &Exception{Because: w.Exception.Because.Value, Until: w.Exception.Until.Value, Origin: "Mesh " + w.Cluster.Mesh.Name}
+}
+
+// outbound is the hosts of every Service that the workload may call, and those that the mesh lists as always reachable.
+func (l *lowering) outbound(w *model.Workload) *Outbound {
+	hosts, intents := map[string]bool{}, map[string][]string{}
+	for _, h := range w.Cluster.Mesh.Doc.Spec.Reachable.Items {
+		hosts[h.Value] = true
+	}
+	for _, a := range l.from[w.Service] {
+		if !l.checked.Holds(a, w) {
+			continue
+		}
+		for _, to := range a.Callee().Workloads {
+			if to.Retired || !w.Cluster.Discovers(to.Cluster) {
+				continue
+			}
+			ns := to.Service.Namespace.Name
+			for _, h := range to.Hosts {
+				hosts[ns+"/"+h+"."+ns+".svc."+w.Cluster.Mesh.Domain] = true
+			}
+			intents[a.Callee().Key()] = append(intents[a.Callee().Key()], a.Endpoint.Name)
+		}
+	}
+	return &Outbound{Hosts: slices.Sorted(maps.Keys(hosts)), Intents: lines(intents, nil)}
+}
+
+// gathered is who may do what at one workload.
+type gathered struct {
+	callers   map[peer][]*model.Endpoint
+	keys      map[peer]map[string]bool // callers' keys, for the annotation
+	platform  map[string]bool          // keys that are let in on the platform's word
+	target    map[*model.Endpoint]int
+	plaintext map[int]bool
+}
+
+// peer is one principal, or the addresses of one Outsider joined by commas.
+type peer struct {
+	principal string
+	cidrs     string
+}
+
+func (l *lowering) gather(w *model.Workload) *gathered {
+	g := &gathered{
+		callers: map[peer][]*model.Endpoint{}, keys: map[peer]map[string]bool{}, platform: map[string]bool{},
+		target: map[*model.Endpoint]int{}, plaintext: map[int]bool{},
+	}
+	for _, e := range w.Service.Endpoints {
+		if e.Port != nil {
+			g.target[e] = w.TargetPorts[e.Port.Name]
+		}
+	}
+	for _, a := range l.to[w.Service] {
+		for leg := range a.LegsTo(w) {
+			if !l.checked.Holds(a, leg.From) || leg.From != nil && leg.From.Stages.MTLS == model.MTLSNone {
+				continue
+			}
+			for _, p := range peers(a, leg) {
+				g.add(p, a)
+				if p.cidrs != "" {
+					g.plaintext[g.target[a.Endpoint]] = true
+				}
+			}
+		}
+	}
+	return g
+}
+
+// peers are what the callee's proxy sees of a caller.
+func peers(a *model.Access, leg model.Leg) []peer {
+	if o := a.Caller.Outsider; o != nil {
+		if id := o.Doc.Spec.Identity.Value; id != "" {
+			return []peer{{principal: id}}
+		}
+		return []peer{{cidrs: strings.Join(values(o.Doc.Spec.CIDRs), ",")}}
+	}
+	var all []peer
+	for _, account := range leg.From.Accounts {
+		all = append(all, peer{principal: leg.From.Principal(account)})
+	}
+	return all
+}
+
+func values(l syntax.List[syntax.Text]) []string {
+	var all []string
+	for _, t := range l.Items {
+		all = append(all, t.Value)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func (g *gathered) add(p peer, a *model.Access) {
+	if !slices.Contains(g.callers[p], a.Endpoint) { // an identity in several clusters comes once for each
+		g.callers[p] = append(g.callers[p], a.Endpoint)
+	}
+	if g.keys[p] == nil {
+		g.keys[p] = map[string]bool{}
+	}
+	key := a.Caller.Key()
+	g.keys[p][key] = true
+	if a.Consent == model.ByPlatform {
+		g.platform[key] = true
+	}
+}
+
+// Istio takes 512 rules in an AuthorizationPolicy (istio.io/api security/v1beta1/authorization_policy.proto). An object is kept
+// well under etcd's 1.5 MiB and Kubernetes' 256 KiB for annotations, which the callers' keys are part of; the principals of one
+// rule are cut so that rules of one caller set still divide.
+const (
+	maxRules      = 512
+	maxBytes      = 256 << 10
+	maxPrincipals = 500
+)
+
+// policies divides the rules over as few objects as their limits allow: always a power of two, each caller in the one that its
+// hash says, so that one caller more changes one object.
+func (g *gathered) policies(name string) []Policy {
+	for n := uint32(1); ; n *= 2 {
+		buckets := make([][]peer, n)
+		for p := range g.callers {
+			h := fnv.New32a()
+			h.Write([]byte(p.principal + p.cidrs))
+			i := h.Sum32() % n
+			buckets[i] = append(buckets[i], p)
+		}
+		policies := make([]Policy, n)
+		fits := true
+		for i, b := range buckets {
+			policies[i] = g.policy(name, b)
+			if i > 0 {
+				policies[i].Name = fmt.Sprintf("%s.%d", name, i)
+			}
+			fits = fits && (len(policies[i].Rules) <= maxRules && size(policies[i]) <= maxBytes || len(b) <= 1)
+		}
+		if fits {
+			return policies
+		}
+	}
+}
+
+func size(p Policy) int {
+	n := 0
+	for _, r := range p.Rules {
+		for _, s := range slices.Concat(r.Principals, r.CIDRs) {
+			n += len(s) + len("        - \n")
+		}
+		for _, o := range r.Operations {
+			n += 80
+			for _, s := range slices.Concat(o.Methods, o.Paths) {
+				n += len(s) + len("          - \n")
+			}
+		}
+	}
+	for _, s := range p.Intents {
+		n += len(s) + len("      \n")
+	}
+	return n
+}
+
+// policy groups callers that may do the same.
+func (g *gathered) policy(name string, peers []peer) Policy {
+	slices.SortFunc(peers, func(a, b peer) int {
+		return cmp.Or(cmp.Compare(a.principal, b.principal), cmp.Compare(a.cidrs, b.cidrs))
+	})
+	rules := map[string]*Rule{}
+	var order []string
+	intents := map[string][]string{}
+	for _, p := range peers {
+		endpoints := g.callers[p]
+		slices.SortFunc(endpoints, func(a, b *model.Endpoint) int { return cmp.Compare(a.Name, b.Name) })
+		key := ruleKey(p, endpoints)
+		if rules[key] == nil {
+			rules[key] = &Rule{Operations: g.operations(endpoints)}
+			order = append(order, key)
+		}
+		if p.cidrs != "" {
+			rules[key].CIDRs = strings.Split(p.cidrs, ",")
+		} else {
+			rules[key].Principals = append(rules[key].Principals, p.principal)
+		}
+		for k := range g.keys[p] {
+			for _, e := range endpoints {
+				intents[k] = append(intents[k], e.Name)
+			}
+		}
+	}
+	slices.Sort(order)
+	policy := Policy{Name: name, Intents: lines(intents, g.platform)}
+	for _, key := range order {
+		policy.Rules = append(policy.Rules, cut(*rules[key])...)
+	}
+	return policy
+}
+
+// ruleKey tells rules apart: by what they open, and addresses from identities and from each other, as one rule holds either.
+func ruleKey(p peer, endpoints []*model.Endpoint) string {
+	var b strings.Builder
+	for _, e := range endpoints {
+		b.WriteString(e.Name)
+		b.WriteByte(' ')
+	}
+	b.WriteString(p.cidrs)
+	return b.String()
+}
+
+func cut(r Rule) []Rule {
+	if len(r.Principals) <= maxPrincipals {
+		return []Rule{r}
+	}
+	var all []Rule
+	for chunk := range slices.Chunk(r.Principals, maxPrincipals) {
+		all = append(all, Rule{Principals: chunk, Operations: r.Operations})
+	}
+	return all
+}
+
+// operations joins endpoints of one port and one set of methods.
+func (g *gathered) operations(endpoints []*model.Endpoint) []Operation {
+	var all []Operation
+	for _, e := range endpoints {
+		op := Operation{Port: g.target[e], Methods: e.Methods}
+		for _, p := range e.Paths {
+			op.Paths = append(op.Paths, p.Istio())
+		}
+		i := slices.IndexFunc(all, func(o Operation) bool {
+			return o.Port == op.Port && slices.Equal(o.Methods, op.Methods) && (o.Paths == nil) == (op.Paths == nil)
+		})
+		if i < 0 {
+			all = append(all, op)
+			continue
+		}
+		all[i].Paths = append(all[i].Paths, op.Paths...)
+	}
+	for i := range all {
+		slices.Sort(all[i].Paths)
+		all[i].Paths = slices.Compact(all[i].Paths)
+	}
+	slices.SortFunc(all, func(a, b Operation) int {
+		return cmp.Or(cmp.Compare(a.Port, b.Port), slices.Compare(a.Methods, b.Methods), slices.Compare(a.Paths, b.Paths))
+	})
+	return all
+}
+
+// lines writes keys for an annotation: who, and the endpoints that they name.
+func lines(intents map[string][]string, platform map[string]bool) []string {
+	var all []string
+	for key, endpoints := range intents {
+		slices.Sort(endpoints)
+		line := key + " " + strings.Join(slices.Compact(endpoints), ",")
+		if platform[key] {
+			line += " (infrastructure)"
+		}
+		all = append(all, line)
+	}
+	slices.Sort(all)
+	return all
+}
