@@ -17,7 +17,6 @@ package compiler
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 
 	"writ.dev/writ/compiler/check"
@@ -167,6 +166,3 @@ func (r *Result) Fails() bool {
 	}
 	return false
 }
-
-// ErrNoPolicies is the error of a folder that is no repository of policies.
-var ErrNoPolicies = errors.New("no folder policies/ here")

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/schema"
 )
 
@@ -73,9 +72,9 @@ func (a *app) runInit(dir string) error {
 	if err := ignoreTemps(root); err != nil {
 		return err
 	}
+	a.printf("  %s\n", ignoreFile)
 	a.dir = dir
-	a.printf("\nnext:\n  %-28s # policies/ -> out/\n", a.command("build"))
-	a.printf("  %-28s # out/ travels with the documents\n", strings.TrimSpace(gitAdd(dir)))
+	a.printf("\nnext, policies/ to out/, and both into git:\n  %s\n  %s\n", a.command("build"), gitAdd(dir))
 	return nil
 }
 
@@ -83,7 +82,7 @@ func gitAdd(dir string) string {
 	if dir == "." {
 		return "git add ."
 	}
-	return "git -C " + quote(diag.Visible(dir)) + " add ."
+	return "git -C " + quote(dir) + " add ."
 }
 
 // newFile is a file that init makes.

@@ -62,7 +62,7 @@ func (a *app) json(v any) error {
 	return enc.Encode(v)
 }
 
-// paths lists paths under a label, ten of them.
+// paths lists paths under a label, the first of them.
 func (a *app) paths(label string, paths []string) {
 	for _, p := range paths[:min(len(paths), shown)] {
 		a.printf("  %-8s  %s\n", label, diag.Visible(p))

@@ -44,8 +44,8 @@ func newRoot(a *app) *cobra.Command {
 		PersistentPreRunE:  func(*cobra.Command, []string) error { return a.checkFlags() },
 	}
 	flags := root.PersistentFlags()
-	flags.StringVarP(&a.dir, "dir", "C", ".", "the repository to work on")
-	flags.StringVar(&a.asOf, "as-of", time.Now().UTC().Format(time.DateOnly), "the day to judge dates by, as YYYY-MM-DD")
+	flags.StringVarP(&a.dir, "dir", "C", ".", "the repository `DIR` to work on")
+	flags.StringVar(&a.asOf, "as-of", time.Now().UTC().Format(time.DateOnly), "the day to judge dates by, as `YYYY-MM-DD`")
 	flags.Lookup("as-of").DefValue = "today"
 	enum(root, "format", &a.format, "how to write the result", formatText, formatJSON)
 	enum(root, "color", &a.color, "when to colour", "auto", "always", "never")
@@ -54,6 +54,8 @@ func newRoot(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(a.build(), a.check(), a.fix(), a.rules(), a.schema(), a.init(), a.version())
+	root.InitDefaultCompletionCmd()
+	refuseStray(root, "completion")
 	return root
 }
 
@@ -113,6 +115,20 @@ func atMostOne(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// refuseStray makes a command that only has subcommands fail on a word that is none of them. Cobra prints its help, and exits as
+// if all were well.
+func refuseStray(root *cobra.Command, name string) {
+	cmd, _, err := root.Find([]string{name})
+	must(err)
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknownCommand(cmd, args[0])
+		}
+		return cmd.Help()
+	}
+}
+
 // flagError tells a wrong flag in one line, with the one that was probably meant.
 func flagError(cmd *cobra.Command, err error) error {
 	see := fmt.Sprintf("; see %q", cmd.CommandPath()+" --help")
@@ -168,7 +184,7 @@ func helpCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target := cmd.Root()
 			for _, name := range args {
-				next, _, err := target.Find([]string{name})
+				next, _, err := target.Find([]string{name}) // which is the target itself where it has no such command
 				if err != nil || next == target {
 					return unknownCommand(target, name)
 				}

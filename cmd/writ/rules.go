@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +14,11 @@ import (
 	"writ.dev/writ/compiler"
 	"writ.dev/writ/compiler/diag"
 )
+
+// surroundings is the estate that the examples stand in; a test holds it to the one that the rules are tested in.
+//
+//go:embed examples.txtar
+var surroundings []byte
 
 func (a *app) rules() *cobra.Command {
 	return &cobra.Command{
@@ -145,15 +151,28 @@ func (a *app) example(label string, files, other []txtar.File) {
 			continue
 		}
 		a.printf("\n  # %s\n", f.Name)
+		if len(f.Data) == 0 {
+			a.printf("  (no such file)\n")
+			continue
+		}
 		for _, line := range strings.Split(strings.TrimRight(string(f.Data), "\n"), "\n") {
 			a.printf("%s\n", strings.TrimRight("  "+line, " "))
 		}
 	}
 }
 
+// surrounded is the example's files in their estate. An example takes a file away by an empty one.
+func surrounded(files []txtar.File) []txtar.File {
+	all := slices.DeleteFunc(txtar.Parse(surroundings).Files, func(s txtar.File) bool {
+		return slices.ContainsFunc(files, func(f txtar.File) bool { return f.Name == s.Name })
+	})
+	all = append(all, files...)
+	return slices.DeleteFunc(all, func(f txtar.File) bool { return len(f.Data) == 0 })
+}
+
 // saysOf compiles the bad case and prints the findings of the rule, so that the reader meets the words that they will see.
 func (a *app) saysOf(ctx context.Context, d compiler.Doc) error {
-	fsys, err := txtar.FS(&txtar.Archive{Files: d.Bad})
+	fsys, err := txtar.FS(&txtar.Archive{Files: surrounded(d.Bad)})
 	if err != nil {
 		return err
 	}

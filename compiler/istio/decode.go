@@ -1,6 +1,7 @@
 package istio
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,6 +85,11 @@ func readSpec(raw json.RawMessage, spec proto.Message) error {
 	if len(raw) == 0 {
 		return errors.New("spec is missing")
 	}
+	err := protojson.Unmarshal(raw, spec)
+	if err == nil && !bytes.ContainsRune(raw, '_') {
+		return nil
+	}
+	// protojson tells an unknown field without its path, and takes match_labels for matchLabels, which a cluster does not know.
 	var tree any
 	if err := json.Unmarshal(raw, &tree); err != nil {
 		return fmt.Errorf("spec: %w", err)
@@ -91,17 +97,16 @@ func readSpec(raw json.RawMessage, spec proto.Message) error {
 	if err := known(tree, "spec", spec.ProtoReflect().Descriptor()); err != nil {
 		return err
 	}
-	if err := protojson.Unmarshal(raw, spec); err != nil {
-		// The package writes a no-break space in some builds and a space in others, to keep people from relying on its
-		// messages: https://pkg.go.dev/google.golang.org/protobuf/internal/errors
-		return fmt.Errorf("spec: %s", strings.ReplaceAll(err.Error(), "\u00a0", " "))
+	if err == nil {
+		return nil
 	}
-	return nil
+	// The package writes a no-break space in some builds and a space in others, to keep people from relying on its messages:
+	// https://github.com/protocolbuffers/protobuf-go/blob/master/internal/errors/errors.go
+	return fmt.Errorf("spec: %s", strings.ReplaceAll(err.Error(), "\u00a0", " "))
 }
 
 // known reports the first field below path that the message type does not have. It knows fields by their JSON name alone, as
-// the schemas of the cluster do; protojson would take match_labels for matchLabels, too. What has the wrong type is left to
-// protojson.
+// the schemas of a cluster do. What has the wrong type is left to protojson.
 func known(tree any, path string, message protoreflect.MessageDescriptor) error {
 	object, ok := tree.(map[string]any)
 	if !ok || message.ParentFile().Package() == "google.protobuf" {

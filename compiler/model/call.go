@@ -3,7 +3,6 @@ package model
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -22,7 +21,6 @@ func (r *resolver) placeOutsiders(docs []*syntax.Outsider) {
 		}
 		first[name] = d.Metadata.Name
 		r.outsiders[name] = true
-		r.checkIdentity(d)
 		team := r.teams[teamOfFile(d.File)]
 		if team == nil {
 			r.inFolder("Outsider "+name, d.Header, "platform")
@@ -37,40 +35,6 @@ func (r *resolver) placeOutsiders(docs []*syntax.Outsider) {
 	}
 	for _, m := range r.estate.Meshes {
 		slices.SortFunc(m.Outsiders, func(a, b *Outsider) int { return cmp.Compare(a.Name, b.Name) })
-	}
-}
-
-// checkIdentity refuses what a proxy would read otherwise than it is written: a principal of other than five segments is not
-// bound to a trust domain (istio pilot/pkg/security/trustdomain), and host bits in a CIDR are dropped without a word.
-func (r *resolver) checkIdentity(d *syntax.Outsider) {
-	object := "Outsider " + d.Metadata.Name.Value
-	if id := d.Spec.Identity; id.Value != "" {
-		parts := strings.Split(id.Value, "/")
-		if len(parts) != 5 || parts[1] != "ns" || parts[3] != "sa" || slices.Contains(parts, "") || strings.Contains(id.Value, "*") {
-			f := diag.Finding{
-				Message: fmt.Sprintf("%q is not an identity", id.Value),
-				Help:    "write <trust domain>/ns/<namespace>/sa/<account>, without spiffe:// and without wildcards",
-				Objects: []string{object}, Field: "spec.identity",
-			}
-			if bare, ok := strings.CutPrefix(id.Value, "spiffe://"); ok {
-				f.Fix = rename(id, bare)
-			}
-			r.add(NoIdentityOrAddress, id.Span, f)
-		}
-	}
-	for _, t := range d.Spec.CIDRs.Items {
-		if p, err := netip.ParsePrefix(t.Value); err != nil || p != p.Masked() {
-			f := diag.Finding{
-				Message: fmt.Sprintf("%q is not a range of addresses", t.Value),
-				Help:    "write a CIDR whose host bits are zero, like 10.1.0.0/24, or 10.1.2.3/32 for one address",
-				Objects: []string{object}, Field: "spec.cidrs[" + t.Value + "]",
-			}
-			if err == nil {
-				f.Help = fmt.Sprintf("did you mean %q?", p.Masked())
-				f.Fix = rename(t, p.Masked().String())
-			}
-			r.add(NoIdentityOrAddress, t.Span, f)
-		}
 	}
 }
 

@@ -68,9 +68,6 @@ var (
 	PerNowhere = &diag.Rule{Code: "PER-002", Name: "per-nowhere", Effect: diag.Report,
 		Title: "a `per` entry selects no Cluster that the Service is in",
 		Why:   "It changes nothing, and its author believes that it does."}
-	NoIdentityOrAddress = &diag.Rule{Code: "IDN-005", Name: "bad-identity", Effect: diag.Withhold,
-		Title: "an Outsider's identity or address is not one",
-		Why:   "An identity is <trust domain>/ns/<namespace>/sa/<account>, as Istio writes principals; an address is a CIDR without host bits."}
 	NoCluster = &diag.Rule{Code: "CLU-001", Name: "service-in-no-cluster", Effect: diag.Report, Level: diag.Error,
 		Title: "a Service is in no Cluster",
 		Why:   "Nothing is rendered for it, neither its own policy nor what it calls."}
@@ -86,5 +83,5 @@ var Rules = []*diag.Rule{
 	UnknownPort, DuplicateReference,
 	OutsideFolder, NamespaceOfNobody, NamespaceOfTwo, NotInNamespace,
 	BadPath, NoPortFits, SeveralPortsFit, HTTPOnTCP,
-	PerTwice, PerNowhere, NoIdentityOrAddress, NoCluster, Pending,
+	PerTwice, PerNowhere, NoCluster, Pending,
 }

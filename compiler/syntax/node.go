@@ -37,6 +37,8 @@ type node struct {
 	keys   []*node // of a mapping
 	items  []*node // of a mapping or sequence
 	index  map[string]int
+	// told says that a finding is about the value, key or mapping, which a second one would only repeat.
+	told bool
 }
 
 // key is the node of the key that n is the value of, nil where n is no value of a mapping.
@@ -222,7 +224,8 @@ func (b *builder) scalar(y *yaml.Node, n *node) {
 	}
 	n.span.End = b.at(end)
 	n.inner = n.span
-	if i := strings.IndexFunc(n.value, invisible); i >= 0 {
+	if strings.ContainsFunc(n.value, invisible) {
+		n.told = true
 		b.add(controlCharacter, n, "an escape makes a character that cannot be seen", "remove it")
 	}
 }

@@ -20,7 +20,7 @@ import (
 
 // shape checks the document against the schema of its kind.
 func (d *document) shape() {
-	c := &checker{document: d, told: map[*node]bool{}, renamed: map[*node]map[string]bool{}}
+	c := &checker{document: d, renamed: map[*node]map[string]bool{}}
 	var invalid *jsonschema.ValidationError
 	if err := schemas().byKind[d.kind.Name].Validate(d.root.json()); errors.As(err, &invalid) {
 		for _, f := range c.faults(invalid) {
@@ -80,8 +80,6 @@ func (n *node) number() (json.Number, bool) {
 // checker turns what the validator says into findings: one for each mistake, told once.
 type checker struct {
 	*document
-	// told are the values, keys and mappings whose mistake has a finding, which a second one would only repeat.
-	told map[*node]bool
 	// renamed are, by mapping, the fields that a misspelt one was probably meant to be: they are not missing.
 	renamed map[*node]map[string]bool
 }
@@ -161,10 +159,10 @@ var ranked = []string{
 
 func (c *checker) tell(f fault) {
 	if f.at.kind == scalar {
-		if c.told[f.at] {
+		if f.at.told {
 			return
 		}
-		c.told[f.at] = true
+		f.at.told = true
 	}
 	switch f.keyword {
 	case "not":
@@ -207,10 +205,10 @@ func (c *checker) excluded(f fault) {
 		c.add(unknownValue, f.at, words, "write "+diag.OneOf(values), nil)
 		return
 	}
-	if c.told[f.at.parent] { // methods and paths beside grpc are one mistake
+	if f.at.parent.told { // methods and paths beside grpc are one mistake
 		return
 	}
-	c.told[f.at.parent] = true
+	f.at.parent.told = true
 	c.add(fieldsClash, f.at.key(), words, "keep one of the two", nil)
 }
 
@@ -355,14 +353,14 @@ func compiled(pattern string) *regexp.Regexp {
 }
 
 func (c *checker) empty(f fault) {
-	if len(f.at.keys) > 0 || c.told[f.at] {
+	if len(f.at.keys) > 0 || f.at.told {
 		return
 	}
 	help := "give at least one item"
 	if words := f.schema.text("errorMessage"); words != "" {
 		help = words
 	}
-	c.told[f.at] = true
+	f.at.told = true
 	c.add(wrongCount, f.at, fmt.Sprintf("%s is an empty %s", f.at.path(), map[nodeKind]string{sequence: "list", mapping: "mapping"}[f.at.kind]), help, nil)
 }
 
@@ -408,10 +406,10 @@ func (c *checker) unknownFields(f fault) {
 	free := slices.DeleteFunc(slices.Clone(known), func(name string) bool { return f.at.get(name) != nil })
 	c.renamed[f.at] = map[string]bool{}
 	for _, key := range f.at.keys {
-		if slices.Contains(known, key.value) || c.told[key] {
+		if slices.Contains(known, key.value) || key.told {
 			continue
 		}
-		c.told[key] = true
+		key.told = true
 		message := fmt.Sprintf("unknown field %s in %s", quoted(key.value), f.at.owner())
 		if near := diag.Nearest(key.value, free); near != "" {
 			c.renamed[f.at][near] = true
@@ -477,7 +475,7 @@ func example(holder schemaText, name string) string {
 
 // dependent is about a field that means nothing without another one.
 func (c *checker) dependent(f fault) {
-	if c.told[f.at] {
+	if f.at.told {
 		return // the fields clash with a third one
 	}
 	for _, name := range f.schema.schema("dependentRequired").strings(f.given) {
@@ -498,7 +496,7 @@ var canonical = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 // rewritten finds what passed the schema and still reads otherwise than it is written: numbers in other notations, and the
 // truth words of YAML 1.1 where text is expected.
 func (c *checker) rewritten(n *node, isKey bool) {
-	if c.told[n] || n.quote != 0 {
+	if n.told || n.quote != 0 {
 		return
 	}
 	switch {
