@@ -52,7 +52,8 @@ type Result struct {
 	known map[string]bool // fingerprints of the base's findings; nil without a base
 }
 
-// Stats counts what was compiled.
+// Stats counts what was compiled. Services are documents, Workloads are Services in clusters; Accesses are those that are
+// rendered, per mesh; Pending are intents that wait for consent; Withheld are accesses that an objection keeps out.
 type Stats struct {
 	Meshes    int `json:"meshes"`
 	Clusters  int `json:"clusters"`
@@ -135,17 +136,20 @@ func (r *Result) compare(fsys fs.FS, estate *model.Estate, objects []istio.Objec
 }
 
 func (r *Result) count(e *model.Estate) {
-	docs := map[*syntax.Service]bool{}
+	docs, waiting := map[*syntax.Service]bool{}, map[*syntax.Intent]bool{}
 	for _, m := range e.Meshes {
 		r.Published = r.Published || m.Published
 		r.Stats.Accesses += len(m.Accesses)
-		r.Stats.Pending += len(m.Pending)
+		for _, a := range m.Pending {
+			waiting[a.Intent.Doc] = true
+		}
 		for _, s := range m.Services {
 			docs[s.Doc] = true
 			r.Stats.Workloads += len(s.Workloads)
 		}
 	}
-	r.Stats.Meshes, r.Stats.Clusters, r.Stats.Teams, r.Stats.Services = len(e.Meshes), len(e.Clusters), len(e.Teams), len(docs)
+	r.Stats.Meshes, r.Stats.Clusters, r.Stats.Teams = len(e.Meshes), len(e.Clusters), len(e.Teams)
+	r.Stats.Services, r.Stats.Pending = len(docs), len(waiting)
 }
 
 // close applies the ignores and sorts, whichever stage was the last.

@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"io/fs"
 	"os"
 	"testing"
 	"testing/fstest"
@@ -38,7 +39,7 @@ func overlay(fsys fstest.MapFS, files []txtar.File) fstest.MapFS {
 	return all
 }
 
-func mustCompile(t testing.TB, fsys fstest.MapFS) *Result {
+func mustCompile(t testing.TB, fsys fs.FS) *Result {
 	t.Helper()
 	r, err := Compile(t.Context(), fsys, Options{AsOf: today})
 	if err != nil {

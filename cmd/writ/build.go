@@ -47,7 +47,7 @@ func (a *app) runBuild(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.foreign(written.Found.Foreign)
+	a.foreign(beside(written.Found))
 	a.stats(r.Stats)
 	a.printf("out/: %d written, %d removed, %d unchanged\n", len(written.Written), len(written.Removed), written.Unchanged)
 	return nil

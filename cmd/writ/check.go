@@ -72,25 +72,32 @@ func (a *app) tellCheck(c checked) error {
 		return err
 	}
 	if c.comparable() {
-		a.foreign(c.Drift.Foreign)
+		a.foreign(beside(c.Drift))
 	}
 	if c.drifts() {
 		a.drift(c)
 	}
-	a.stats(c.Stats)
-	verdict := tally(c.Findings)
+	if c.Files != nil { // else some stage did not come to count
+		a.stats(c.Stats)
+	}
+	a.printf("%s; %s\n", tally(c.Findings), a.stateOfOut(c))
+	return nil
+}
+
+// stateOfOut says whether out/ is current and, where it is not, the command that repairs it.
+func (a *app) stateOfOut(c checked) string {
 	switch {
 	case c.Files == nil:
-		verdict += "; out/ was not compared"
+		return "out/ was not compared"
 	case c.Published:
-		verdict += "; out/ is published elsewhere"
-	case !c.drifts():
-		verdict += "; out/ is current"
+		return "out/ is published elsewhere"
+	case c.Drift.Clean():
+		return "out/ is current"
+	case len(c.Drift.Blocked) > 0:
+		return "out/ is not current: move away what is in the way, then " + a.command("build")
 	default:
-		verdict += "; out/ is not current: " + a.command("build")
+		return "out/ is not current: " + a.command("build")
 	}
-	a.printf("%s\n", verdict)
-	return nil
 }
 
 // tellFindings prints the findings; with a base those that the change causes, and the others in a line each.
@@ -137,7 +144,7 @@ func (a *app) drift(c checked) {
 	for _, o := range c.Drift.Blocked {
 		blocked = append(blocked, o.String())
 	}
-	a.paths("blocked", blocked)
+	a.paths("in the way", blocked)
 	a.printf("\n")
 }
 

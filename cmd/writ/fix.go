@@ -146,12 +146,11 @@ func (a *app) tellFix(m *mended, dryRun bool) error {
 		at := f.Edits[0].Span
 		a.printf("%s:%d: %s\n", diag.Visible(at.File), at.Start.Line, diag.Visible(f.Title))
 	}
-	a.printf("%s applied in %s; ", count(len(m.applied), "fix", "fixes"), count(len(m.files()), "file", "files"))
-	if rest := tally(m.result.Findings); rest == "no findings" {
-		a.printf("no findings remain\n")
-	} else {
-		a.printf("%s remain: %s\n", rest, a.command("check"))
+	rest := tally(m.result.Findings)
+	if len(m.result.Findings) > 0 {
+		rest += " (" + a.command("check") + ")"
 	}
+	a.printf("%s applied in %s; remaining: %s\n", count(len(m.applied), "fix", "fixes"), count(len(m.files()), "file", "files"), rest)
 	return nil
 }
 

@@ -34,7 +34,10 @@ func (a *app) init() *cobra.Command {
 		Args: atMostOne,
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir := a.dir
-			if len(args) > 0 {
+			switch {
+			case len(args) > 0 && filepath.IsAbs(args[0]):
+				dir = args[0]
+			case len(args) > 0:
 				dir = filepath.Join(a.dir, args[0])
 			}
 			return a.runInit(dir)

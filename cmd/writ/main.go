@@ -51,9 +51,9 @@ func run(ctx context.Context, args []string, stdout, stderr *stream) int {
 		return exitClean
 	case errors.Is(err, errFails):
 		return exitFindings
-	case ctx.Err() != nil && (err == ctx.Err() || errors.Is(err, context.Canceled) && err.Error() == context.Canceled.Error()):
+	case err == ctx.Err():
 		fmt.Fprintln(stderr, "writ: interrupted")
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()): // and the error says how far it came
 		fmt.Fprintf(stderr, "writ: interrupted: %s\n", diag.Visible(err.Error()))
 	default:
 		fmt.Fprintf(stderr, "writ: %s\n", diag.Visible(err.Error()))

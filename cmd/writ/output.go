@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -65,11 +66,18 @@ func (a *app) json(v any) error {
 // paths lists paths under a label, the first of them.
 func (a *app) paths(label string, paths []string) {
 	for _, p := range paths[:min(len(paths), shown)] {
-		a.printf("  %-8s  %s\n", label, diag.Visible(p))
+		a.printf("  %-10s  %s\n", label, diag.Visible(p))
 	}
 	if more := len(paths) - shown; more > 0 {
-		a.printf("  %-8s  and %d more\n", label, more)
+		a.printf("  %-10s  and %d more\n", label, more)
 	}
+}
+
+// beside is what is foreign and in nobody's way: an obstacle is told as that.
+func beside(d emit.Drift) []string {
+	return slices.DeleteFunc(slices.Clone(d.Foreign), func(p string) bool {
+		return slices.ContainsFunc(d.Blocked, func(o emit.Obstacle) bool { return o.Path == p })
+	})
 }
 
 // foreign tells what lies in out/ and is not ours: it is applied to clusters like the rest.

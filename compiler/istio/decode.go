@@ -2,6 +2,7 @@ package istio
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,17 +53,17 @@ func decode(data []byte) (*kind, config.Config, error) {
 }
 
 // fields splits the object at path into its fields. Unlike the decoder of encoding/json it does not take Spec for spec.
-func fields(object json.RawMessage, path string, known ...string) (map[string]json.RawMessage, error) {
+func fields(object json.RawMessage, path string, names ...string) (map[string]json.RawMessage, error) {
 	if len(object) == 0 {
 		return nil, fmt.Errorf("%s is missing", path)
 	}
 	var m map[string]json.RawMessage
-	if err := json.Unmarshal(object, &m); err != nil {
-		return nil, fmt.Errorf("%s is no mapping", path)
+	if err := json.Unmarshal(object, &m); err != nil || m == nil {
+		return nil, fmt.Errorf("%s is no mapping", cmp.Or(path, "the document"))
 	}
 	for _, name := range slices.Sorted(maps.Keys(m)) {
-		if !slices.Contains(known, name) {
-			return nil, unknownField(join(path, name), name, known)
+		if !slices.Contains(names, name) {
+			return nil, unknownField(join(path, name), name, names)
 		}
 	}
 	return m, nil

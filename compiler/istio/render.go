@@ -75,7 +75,7 @@ func Render(c plan.Cluster) []Object {
 	each(len(manifests), func(i int) {
 		m := &manifests[i]
 		objects[i] = Object{
-			File:      emit.File{Path: path(c.Name, m), Data: m.encode()},
+			File:      emit.File{Path: pathOf(c.Name, m), Data: m.encode()},
 			Kind:      m.Kind,
 			Namespace: m.Metadata.Namespace,
 			Name:      m.Metadata.Name,
@@ -86,7 +86,7 @@ func Render(c plan.Cluster) []Object {
 	return objects
 }
 
-func path(cluster string, m *manifest) string {
+func pathOf(cluster string, m *manifest) string {
 	return cluster + "/" + m.Metadata.Namespace + "/" + strings.ToLower(m.Kind) + "-" + m.Metadata.Name + ".yaml"
 }
 

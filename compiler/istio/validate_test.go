@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 	kubernetes "sigs.k8s.io/yaml"
 
+	"writ.dev/writ/compiler/emit"
 	"writ.dev/writ/compiler/plan"
 )
 
@@ -154,8 +155,6 @@ func TestValidateRefuses(t *testing.T) {
 		},
 		"a field in capitals":           {policy, "spec:", "Spec:", `unknown field "Spec"; did you mean "spec"`, false},
 		"a field like no other":         {policy, "paths:", "wherever:", `unknown field "spec.rules[0].to[0].operation.wherever"`, false},
-		"no specification":              {scope, "spec:", "kind2:", `unknown field "kind2"; did you mean "kind"`, false},
-		"metadata that is a word":       {policy, "metadata:\n", "metadata: x\nspec2:\n", `unknown field "spec2"; did you mean "spec"`, false},
 		"a field of the metadata":       {policy, "labels:", "lables:", `unknown field "metadata.lables"; did you mean "labels"`, false},
 		"a field written twice":         {policy, "spec:", "spec: {}\nspec:", `key "spec" already set`, false},
 		"no YAML":                       {policy, "spec:", "spec: [", "yaml: line", false},
@@ -189,6 +188,24 @@ func TestValidateRefuses(t *testing.T) {
 				t.Errorf("got %+v, want %q, warning %v\n%s", got, c.message, c.warning, text)
 			}
 		})
+	}
+}
+
+func TestValidateRefusesWhatIsNoObject(t *testing.T) {
+	const head = "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\n"
+	for data, message := range map[string]string{
+		"":                                      "the document is no mapping",
+		"- a":                                   "the document is no mapping",
+		head + "spec: {}":                       "metadata is missing",
+		head + "metadata: a\nspec: {}":          "metadata is no mapping",
+		head + "metadata: {name: 1}\nspec: {}":  "name: json: cannot unmarshal number into Go value of type string",
+		head + "metadata: {name: a}":            "spec is missing",
+		head + "metadata: {name: a}\nspec: [_]": "spec: ",
+	} {
+		got := Validate([]Object{{File: emit.File{Data: []byte(data)}, Kind: "PeerAuthentication", Name: "a"}})
+		if len(got) != 1 || !strings.Contains(got[0].Message, message) {
+			t.Errorf("%q: got %+v, want %q", data, got, message)
+		}
 	}
 }
 

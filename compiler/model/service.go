@@ -302,17 +302,12 @@ func (r *resolver) resolvePort(e *Endpoint) {
 		}
 		return
 	}
-	var fit []string
-	for _, name := range keys(s.ports) {
-		if e.fits(s.ports[name]) {
-			fit = append(fit, name)
-			e.Port = s.ports[name]
-		}
-	}
+	fit := e.candidates()
 	if len(fit) == 1 {
+		e.Port = s.ports[fit[0]]
 		return
 	}
-	e.Broken, e.Port = true, nil
+	e.Broken = true
 	if len(fit) == 0 {
 		r.noPortFits(e, object, field)
 		return
@@ -335,6 +330,38 @@ func (r *resolver) noPortFits(e *Endpoint, object, field string) {
 		f.Related = append(f.Related, diag.Related{Span: p.Doc.Span, Message: fmt.Sprintf("port %q carries %s", name, p.Protocol)})
 	}
 	r.add(NoPortFits, e.Key.Span, f)
+}
+
+// candidates are the ports that an endpoint can mean that names none: those of its own protocol, and where there is none,
+// any that it fits.
+func (e *Endpoint) candidates() []string {
+	var own, fit []string
+	for _, name := range keys(e.Service.ports) {
+		p := e.Service.ports[name]
+		if !e.fits(p) {
+			continue
+		}
+		fit = append(fit, name)
+		if slices.Contains(e.protocols(), p.Protocol) {
+			own = append(own, name)
+		}
+	}
+	if len(own) > 0 {
+		return own
+	}
+	return fit
+}
+
+// protocols are those that an endpoint of its form is usually on.
+func (e *Endpoint) protocols() []string {
+	switch {
+	case len(e.Doc.GRPC.Items) > 0:
+		return []string{"grpc"}
+	case len(e.Doc.Methods.Items) > 0:
+		return []string{"http", "http2"}
+	default:
+		return []string{"tcp", "tls"}
+	}
 }
 
 // fits reports whether the endpoint's requests can be told apart on the port.

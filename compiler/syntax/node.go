@@ -352,6 +352,7 @@ func (b *builder) mappingKey(y *yaml.Node, n *node, depth int) *node {
 		n.index[key.value] = at
 		return key
 	}
+	key.told = true
 	b.diags.Add(diag.Finding{
 		Rule: duplicateKey, Span: key.span, Field: join(n.path(), key.value),
 		Message: "duplicate field " + quoted(key.value),
