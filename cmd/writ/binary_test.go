@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestTheBinaryIsSmallAndQuick builds writ as it is shipped. Limits are the ones that the design promises; both were half used
-// when they were set.
+// TestTheBinaryIsSmallAndQuick builds writ as it is shipped. Limits are the ones that the design promises; less than half of each
+// was used when they were set.
 func TestTheBinaryIsSmallAndQuick(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the binary")

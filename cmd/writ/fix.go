@@ -54,7 +54,7 @@ func (a *app) runFix(ctx context.Context, dryRun bool) error {
 	}
 	if !dryRun {
 		for _, file := range m.files() {
-			if err := replace(repo, file, m.before[file], m.after[file]); err != nil {
+			if err := replaceFile(repo, file, m.before[file], m.after[file]); err != nil {
 				return err
 			}
 		}

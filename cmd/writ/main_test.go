@@ -163,6 +163,31 @@ func execute(ctx context.Context, args ...string) (code int, stdout, stderr stri
 	return code, out.String(), errs.String()
 }
 
+func TestArgumentsCannotDriveTheTerminal(t *testing.T) {
+	evil := "a\x1b[31m\nb"
+	for _, args := range [][]string{{evil}, {"--" + evil}, {"check", evil}, {"rules", evil}, {"schema", evil}, {"build", "-C", evil},
+		{"build", "--as-of", evil}, {"build", "--format", evil}, {"help", evil}, {"completion", evil}, {"-" + evil}} {
+		code, stdout, stderr := execute(t.Context(), args...)
+		if code != exitCannot || stdout != "" || strings.Count(stderr, "\n") != 1 || strings.Contains(stderr, "\x1b") {
+			t.Errorf("%q: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
+}
+
+func TestLongListsEndInACount(t *testing.T) {
+	var out bytes.Buffer
+	a := app{stdout: &stream{w: &out}}
+	a.paths("missing", strings.Split("abcdefghijkl", ""))
+	if got := out.String(); strings.Count(got, "\n") != shown+1 || !strings.HasSuffix(got, "  missing     j\n  missing     and 2 more\n") {
+		t.Errorf("got\n%s", got)
+	}
+	out.Reset()
+	a.foreign(strings.Split("abcdefghijk", ""))
+	if got := out.String(); strings.Count(got, "\n") != shown+1 || !strings.HasSuffix(got, "notice: 1 more in out/ not written by writ either\n") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
 func TestFilesAreReplacedInPlaceAlone(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("symbolic links need a privilege there")
@@ -184,17 +209,17 @@ func TestFilesAreReplacedInPlaceAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range []string{"linked/a", "real/link", "real", "real/none"} {
-		if err := replace(root, file, []byte("old"), []byte("new")); err == nil {
+		if err := replaceFile(root, file, []byte("old"), []byte("new")); err == nil {
 			t.Errorf("%s was written", file)
 		}
 	}
-	if err := replace(root, "real/a", []byte("older"), []byte("new")); err == nil {
+	if err := replaceFile(root, "real/a", []byte("older"), []byte("new")); err == nil {
 		t.Error("a file that changed meanwhile was written over")
 	}
 	if got, _ := root.ReadFile("real/a"); string(got) != "old" {
 		t.Fatalf("a refused write left %q", got)
 	}
-	if err := replace(root, "real/a", []byte("old"), []byte("new")); err != nil {
+	if err := replaceFile(root, "real/a", []byte("old"), []byte("new")); err != nil {
 		t.Fatal(err)
 	}
 	got, _ := root.ReadFile("real/a")

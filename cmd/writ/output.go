@@ -86,7 +86,7 @@ func (a *app) foreign(paths []string) {
 		a.printf("notice: out/%s is not written by writ, and left alone\n", diag.Visible(p))
 	}
 	if more := len(paths) - shown; more > 0 {
-		a.printf("notice: %d more files in out/ are not written by writ, and left alone\n", more)
+		a.printf("notice: %d more in out/ not written by writ either\n", more)
 	}
 }
 

@@ -10,9 +10,9 @@ import (
 	"path"
 )
 
-// replace gives the file new bytes at once: a crash leaves it old or new. It refuses to reach the file through a symbolic link,
+// replaceFile gives the file new bytes at once: a crash leaves it old or new. It refuses to reach the file through a symbolic link,
 // and to write over bytes that it was not made for, because somebody saved the file meanwhile.
-func replace(root *os.Root, file string, before, after []byte) error {
+func replaceFile(root *os.Root, file string, before, after []byte) error {
 	info, err := plain(root, file)
 	if err != nil {
 		return fmt.Errorf("write %q: %w", file, err)

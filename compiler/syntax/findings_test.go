@@ -188,6 +188,8 @@ var findings = []struct {
 		`4:53 SYN-018 " " is not a valid reason`,
 		"say why in a sentence that somebody of another team understands a year from now", ""},
 
+	{"field without a name", service + "spec: {selector: {: a}}\n", `4:19 SYN-018 a field has no name`, "write one before the ':'", ""},
+
 	{"empty list", service + "spec: {hosts: []}\n", `4:15 SYN-019 spec.hosts is an empty list`, "give at least one item", ""},
 	{"empty mapping", service + "spec: {endpoints: {}}\n", `4:19 SYN-019 spec.endpoints is an empty mapping`, "give at least one item", ""},
 	{"grant from nobody", service + "spec: {grants: [{from: {}, endpoints: [a]}]}\n",

@@ -66,7 +66,8 @@ type Entry[T any] struct {
 // List is a sequence.
 type List[T any] struct {
 	Items []T
-	// Span covers the sequence, from its first item to the end of its last one.
+	// Span covers the sequence, from its first item to the end of its last one: with the first dash of a block, and without
+	// the brackets of a flow, so that an item can be added at its end. It is empty, between the brackets, in [].
 	Span diag.Span
 	// Flow says that the sequence is written in brackets.
 	Flow bool

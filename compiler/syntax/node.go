@@ -191,7 +191,7 @@ func (b *builder) feature(y *yaml.Node, n *node) bool {
 	default:
 		return false
 	}
-	b.opaque = true
+	b.opaque, n.value = true, y.Value
 	n.span = b.span(n.span.Start, b.at(b.wordEnd(n.span.Start.Offset)))
 	b.add(yamlFeature, n, what+" is not allowed here", help)
 	return true
@@ -345,6 +345,11 @@ func (b *builder) mappingKey(y *yaml.Node, n *node, depth int) *node {
 		b.opaque = true
 		b.diags.Add(diag.Finding{Rule: wrongType, Span: key.span, Field: n.path(), Message: "a key is a collection; expected text",
 			Help: "write one word before the ':'"})
+		return key
+	}
+	if key.value == "" { // no location that the validator gives can name it
+		b.opaque = true
+		b.diags.Add(diag.Finding{Rule: wrongForm, Span: key.span, Field: n.path(), Message: "a field has no name", Help: "write one before the ':'"})
 		return key
 	}
 	first, twice := n.index[key.value]
