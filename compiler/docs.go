@@ -33,6 +33,16 @@ func Rules() []Doc {
 	return all
 }
 
+// Surroundings are the files that the examples stand in: an example shows only those that differ from them, and takes one away
+// by an empty file.
+func Surroundings() []txtar.File {
+	data, err := check.Examples.ReadFile("testdata/base.txtar")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return txtar.Parse(data).Files
+}
+
 // split divides an example into its two cases. Files outside bad/ and good/ belong to both.
 func split(a *txtar.Archive) (bad, good []txtar.File) {
 	for _, f := range a.Files {

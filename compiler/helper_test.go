@@ -2,7 +2,6 @@ package compiler
 
 import (
 	"io/fs"
-	"os"
 	"testing"
 	"testing/fstest"
 
@@ -16,11 +15,7 @@ const today = "2026-11-23"
 // base is the estate that examples and golden cases stand in.
 func base(t testing.TB) fstest.MapFS {
 	t.Helper()
-	data, err := os.ReadFile("testdata/base.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return overlay(fstest.MapFS{}, txtar.Parse(data).Files)
+	return overlay(fstest.MapFS{}, Surroundings())
 }
 
 // overlay lays files over a repository. A file that is empty is taken away.

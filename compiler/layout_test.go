@@ -15,17 +15,18 @@ const module = "writ.dev/writ"
 
 // layout is the architecture: which package may import which of ours. A package that is not here has no place yet.
 //
-// diag, schema and emit are leaves. istio sees the plan and nothing earlier, so that every choice is taken before it writes.
+// diag, schema, emit and gitops are leaves: they know nothing of what writ is about. istio sees the plan and nothing earlier, so that every choice is taken before it writes.
 var layout = map[string][]string{
-	"schema":          {},
-	"compiler/diag":   {},
-	"compiler/emit":   {},
-	"compiler/syntax": {"schema", "compiler/diag"},
-	"compiler/model":  {"compiler/diag", "compiler/syntax"},
-	"compiler/check":  {"compiler/diag", "compiler/syntax", "compiler/model"},
-	"compiler/plan":   {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check"},
-	"compiler/istio":  {"compiler/diag", "compiler/plan", "compiler/emit"},
-	"compiler/gitops": {},
+	"schema":            {},
+	"compiler/diag":     {},
+	"compiler/parallel": {},
+	"compiler/emit":     {"compiler/parallel"},
+	"compiler/syntax":   {"schema", "compiler/diag", "compiler/parallel"},
+	"compiler/model":    {"compiler/diag", "compiler/syntax"},
+	"compiler/check":    {"compiler/diag", "compiler/syntax", "compiler/model"},
+	"compiler/plan":     {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check"},
+	"compiler/istio":    {"compiler/diag", "compiler/plan", "compiler/emit", "compiler/parallel"},
+	"compiler/gitops":   {},
 	"compiler": {
 		"schema", "compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/plan", "compiler/istio",
 		"compiler/emit",

@@ -244,13 +244,3 @@ func TestQuotedWordsAreReadBackByAShell(t *testing.T) {
 		}
 	}
 }
-
-func TestExamplesStandInTheEstateThatTheyAreTestedIn(t *testing.T) {
-	want, err := os.ReadFile(filepath.Join("..", "..", "compiler", "testdata", "base.txtar"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(surroundings, want) {
-		t.Error("examples.txtar differs from compiler/testdata/base.txtar; copy it")
-	}
-}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,11 +13,6 @@ import (
 	"writ.dev/writ/compiler"
 	"writ.dev/writ/compiler/diag"
 )
-
-// surroundings is the estate that the examples stand in; a test holds it to the one that the rules are tested in.
-//
-//go:embed examples.txtar
-var surroundings []byte
 
 func (a *app) rules() *cobra.Command {
 	return &cobra.Command{
@@ -163,7 +157,7 @@ func (a *app) example(label string, files, other []txtar.File) {
 
 // surrounded is the example's files in their estate. An example takes a file away by an empty one.
 func surrounded(files []txtar.File) []txtar.File {
-	all := slices.DeleteFunc(txtar.Parse(surroundings).Files, func(s txtar.File) bool {
+	all := slices.DeleteFunc(compiler.Surroundings(), func(s txtar.File) bool {
 		return slices.ContainsFunc(files, func(f txtar.File) bool { return f.Name == s.Name })
 	})
 	all = append(all, files...)

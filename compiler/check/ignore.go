@@ -108,5 +108,5 @@ func recode(ig *diag.Ignore, code string, sources map[string][]byte) *diag.Fix {
 	span.End = span.Start
 	span.End.Offset += len(ig.Code)
 	span.End.Column += len(ig.Code)
-	return &diag.Fix{Title: fmt.Sprintf("replace %s by %s", ig.Code, code), Edits: []diag.Edit{{Span: span, New: code}}}
+	return &diag.Fix{Title: fmt.Sprintf("replace %s with %s", ig.Code, code), Edits: []diag.Edit{{Span: span, New: code}}}
 }

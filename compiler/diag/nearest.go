@@ -8,7 +8,11 @@ import (
 // Nearest is the candidate that word was probably meant to be, or "" where none is near enough or two are equally near: a
 // wrong guess costs the reader more than none. Candidates may come in any order.
 func Nearest(word string, candidates []string) string {
-	best, bestDistance, tie := "", len([]rune(word))/3+1, false
+	best, tie := "", false
+	bestDistance := max(1, len([]rune(word))/3)
+	if word == "" {
+		return ""
+	}
 	for _, c := range slices.Compact(slices.Sorted(slices.Values(candidates))) {
 		if c == word {
 			continue

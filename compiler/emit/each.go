@@ -2,8 +2,8 @@ package emit
 
 import (
 	"context"
-	"sync"
-	"sync/atomic"
+
+	"writ.dev/writ/compiler/parallel"
 )
 
 // workers is how many files are read, or written, at a time. Waiting for the disk takes the time, not the processor: a file
@@ -15,17 +15,13 @@ const workers = 16
 func each(ctx context.Context, n int, do func(i int) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for range min(n, workers) {
-		wait.Go(func() {
-			for i := next.Add(1) - 1; i < int64(n) && ctx.Err() == nil; i = next.Add(1) - 1 {
-				if err := do(int(i)); err != nil {
-					stop(err)
-				}
-			}
-		})
-	}
-	wait.Wait()
+	parallel.Each(n, workers, func(i int) {
+		if ctx.Err() != nil {
+			return
+		}
+		if err := do(i); err != nil {
+			stop(err)
+		}
+	})
 	return context.Cause(ctx)
 }

@@ -7,8 +7,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"google.golang.org/protobuf/proto"
 	networking "istio.io/api/networking/v1"
@@ -17,6 +15,7 @@ import (
 
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/emit"
+	"writ.dev/writ/compiler/parallel"
 	"writ.dev/writ/compiler/plan"
 )
 
@@ -72,7 +71,7 @@ func Render(c plan.Cluster) []Object {
 		}
 	}
 	objects := make([]Object, len(manifests))
-	each(len(manifests), func(i int) {
+	parallel.Each(len(manifests), runtime.GOMAXPROCS(0), func(i int) {
 		m := &manifests[i]
 		objects[i] = Object{
 			File:      emit.File{Path: pathOf(c.Name, m), Data: m.encode()},
@@ -88,18 +87,4 @@ func Render(c plan.Cluster) []Object {
 
 func pathOf(cluster string, m *manifest) string {
 	return cluster + "/" + m.Metadata.Namespace + "/" + strings.ToLower(m.Kind) + "-" + m.Metadata.Name + ".yaml"
-}
-
-// each calls f with every number below n, as many at a time as there are processors, and returns when all calls have.
-func each(n int, f func(int)) {
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range min(n, runtime.GOMAXPROCS(0)) {
-		workers.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				f(i)
-			}
-		})
-	}
-	workers.Wait()
 }

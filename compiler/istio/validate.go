@@ -2,7 +2,10 @@ package istio
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
+
+	"writ.dev/writ/compiler/parallel"
 )
 
 // Refusal is one thing that Istio has against an object.
@@ -20,7 +23,7 @@ type Refusal struct {
 // in lower case and a path with a query.
 func Validate(objects []Object) []Refusal {
 	refusals := make([][]Refusal, len(objects))
-	each(len(objects), func(i int) { refusals[i] = validate(&objects[i]) })
+	parallel.Each(len(objects), runtime.GOMAXPROCS(0), func(i int) { refusals[i] = validate(&objects[i]) })
 	seen := make(map[string]bool, len(objects))
 	for i := range objects {
 		o := &objects[i]

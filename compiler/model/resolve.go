@@ -323,7 +323,7 @@ func shorten(names []string) []string {
 
 func rename(old syntax.Text, name string) *diag.Fix {
 	return &diag.Fix{
-		Title: fmt.Sprintf("replace %q by %q", old.Value, name),
+		Title: fmt.Sprintf("replace %q with %q", old.Value, name),
 		Edits: []diag.Edit{{Span: old.Span, New: name}},
 	}
 }

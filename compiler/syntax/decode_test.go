@@ -297,6 +297,21 @@ func TestSpansAreWhereEditsAppend(t *testing.T) {
 	}
 }
 
+// `gateways: []` says that a cluster has none, which is more than to say nothing.
+func TestAnEmptyListIsWritten(t *testing.T) {
+	tree, diags := parseOne(cluster + "spec: {mesh: p, trustDomain: a, istioVersion: \"1.30\", gateways: []}\n")
+	if len(diags) > 0 {
+		t.Fatal(render(diags))
+	}
+	gateways := tree.Clusters[0].Spec.Gateways
+	if gateways.Span.IsZero() || len(gateways.Items) != 0 || gateways.Span.Start != gateways.Span.End || gateways.Span.Start.Column != 66 {
+		t.Errorf("gateways are %+v", gateways)
+	}
+	if !tree.Clusters[0].Spec.TrustDomainAliases.Span.IsZero() {
+		t.Error("a list that is not written has a place")
+	}
+}
+
 func TestLowerCamel(t *testing.T) {
 	for name, want := range map[string]string{
 		"Name": "name", "APIVersion": "apiVersion", "TargetPort": "targetPort", "ServiceCIDR": "serviceCIDR", "MTLS": "mtls", "A": "a",

@@ -14,10 +14,9 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"writ.dev/writ/compiler/diag"
+	"writ.dev/writ/compiler/parallel"
 )
 
 const (
@@ -144,20 +143,7 @@ type file struct {
 // readAll reads files side by side, one worker a processor, and returns them in the order of their paths.
 func readAll(fsys fs.FS, paths []string) []file {
 	files := make([]file, len(paths))
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(paths)) {
-		workers.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(paths) {
-					return
-				}
-				files[i] = readFile(fsys, paths[i])
-			}
-		})
-	}
-	workers.Wait()
+	parallel.Each(len(paths), runtime.GOMAXPROCS(0), func(i int) { files[i] = readFile(fsys, paths[i]) })
 	return files
 }
 
