@@ -14,12 +14,16 @@ import (
 )
 
 var (
-	istioRefuses = &diag.Rule{Code: "OUT-001", Name: "istio-refuses", Effect: diag.Stop,
+	istioRefuses = &diag.Rule{
+		Code: "OUT-001", Name: "istio-refuses", Effect: diag.Stop,
 		Title: "Istio's own validation refuses a rendered object",
-		Why:   "The same code runs in istiod's webhook: the cluster would refuse the object, and Argo CD would stop in the middle of a sync."}
-	manyRemoved = &diag.Rule{Code: "OUT-002", Name: "many-removed", Effect: diag.Stop,
+		Why:   "The same code runs in istiod's webhook: the cluster would refuse the object, and Argo CD would stop in the middle of a sync.",
+	}
+	manyRemoved = &diag.Rule{
+		Code: "OUT-002", Name: "many-removed", Effect: diag.Stop,
 		Title: "more than 30 % of a Cluster's objects would be removed at once",
-		Why:   "A policy that is gone can open what it closed, and a slip in one selection takes hundreds away. Nobody does this by accident twice: say it in the Mesh document first."}
+		Why:   "A policy that is gone can open what it closed, and a slip in one selection takes hundreds away. Nobody does this by accident twice: say it in the Mesh document first.",
+	}
 )
 
 // Catalogue is every rule that a compilation applies, by code.

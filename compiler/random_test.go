@@ -87,8 +87,10 @@ func drawEstate(t *rapid.T) *randomEstate {
 	for i := range n {
 		s := &randomService{team: rapid.SampledFrom(e.teams).Draw(t, "team"), name: fmt.Sprintf("s%d", i)}
 		s.clusters = rapid.SampledFrom([]string{"", "  clusters: [eu-1]\n", "  clusters: {region: eu}\n", "  clusters: [eu-2, us-1]\n"}).Draw(t, "clusters")
-		s.rest = rapid.SampledFrom([]string{"", "", "  serviceAccounts: [blue-" + s.name + ", green-" + s.name + "]\n",
-			"  per:\n    - {clusters: [us-1], serviceAccounts: [us-" + s.name + "], targetPorts: {http: 9090}}\n"}).Draw(t, "rest")
+		s.rest = rapid.SampledFrom([]string{
+			"", "", "  serviceAccounts: [blue-" + s.name + ", green-" + s.name + "]\n",
+			"  per:\n    - {clusters: [us-1], serviceAccounts: [us-" + s.name + "], targetPorts: {http: 9090}}\n",
+		}).Draw(t, "rest")
 		for j, kind := range endpointKinds {
 			if rapid.Bool().Draw(t, endpointNames[j]) {
 				s.endpoints = append(s.endpoints, kind)

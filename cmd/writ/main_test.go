@@ -165,8 +165,19 @@ func execute(ctx context.Context, args ...string) (code int, stdout, stderr stri
 
 func TestArgumentsCannotDriveTheTerminal(t *testing.T) {
 	evil := "a\x1b[31m\nb"
-	for _, args := range [][]string{{evil}, {"--" + evil}, {"check", evil}, {"rules", evil}, {"schema", evil}, {"build", "-C", evil},
-		{"build", "--as-of", evil}, {"build", "--format", evil}, {"help", evil}, {"completion", evil}, {"-" + evil}} {
+	for _, args := range [][]string{
+		{evil},
+		{"--" + evil},
+		{"check", evil},
+		{"rules", evil},
+		{"schema", evil},
+		{"build", "-C", evil},
+		{"build", "--as-of", evil},
+		{"build", "--format", evil},
+		{"help", evil},
+		{"completion", evil},
+		{"-" + evil},
+	} {
 		code, stdout, stderr := execute(t.Context(), args...)
 		if code != exitCannot || stdout != "" || strings.Count(stderr, "\n") != 1 || strings.Contains(stderr, "\x1b") {
 			t.Errorf("%q: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)

@@ -58,7 +58,7 @@ func save(root *os.Root, file string, data []byte, mode fs.FileMode) (err error)
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("write %q: %w", file, bare(err))
-			root.Remove(temp)
+			_ = root.Remove(temp) // what failed is told already
 		}
 	}()
 	_, err = f.Write(data)

@@ -12,9 +12,11 @@ import (
 	"writ.dev/writ/compiler/syntax"
 )
 
-var trustShared = &diag.Rule{Code: "CLU-002", Name: "meshes-share-trust-domain", Effect: diag.Stop,
+var trustShared = &diag.Rule{
+	Code: "CLU-002", Name: "meshes-share-trust-domain", Effect: diag.Stop,
 	Title: "two meshes share a trust domain",
-	Why:   "An identity is a trust domain, a namespace and a service account. Where two meshes share or alias a trust domain and trust one root, a workload of nonprod is its namesake of prod."}
+	Why:   "An identity is a trust domain, a namespace and a service account. Where two meshes share or alias a trust domain and trust one root, a workload of nonprod is its namesake of prod.",
+}
 
 func runTrustShared(p *Pass) {
 	type claim struct {
@@ -48,9 +50,11 @@ func rootsDiffer(a, b *model.Mesh) bool {
 	return a == b || x != "" && y != "" && x != y
 }
 
-var localTrustDomain = &diag.Rule{Code: "CLU-003", Name: "cluster-local-trust-domain", Effect: diag.Stop,
+var localTrustDomain = &diag.Rule{
+	Code: "CLU-003", Name: "cluster-local-trust-domain", Effect: diag.Stop,
 	Title: "a mesh of several trust domains has one that is named cluster.local",
-	Why:   "Istio reads cluster.local in a principal as whatever the reading cluster's own trust domain is (pilot/pkg/security/trustdomain), so a policy elsewhere that names it would admit its own namesakes instead (istio#47027)."}
+	Why:   "Istio reads cluster.local in a principal as whatever the reading cluster's own trust domain is (pilot/pkg/security/trustdomain), so a policy elsewhere that names it would admit its own namesakes instead (istio#47027).",
+}
 
 func runLocalTrustDomain(p *Pass) {
 	for _, c := range p.Estate.Clusters {
@@ -72,9 +76,11 @@ func runLocalTrustDomain(p *Pass) {
 // (istio.io release notes of 1.22); older ones take the templates for literal text.
 const oldestMinor = 22
 
-var oldIstio = &diag.Rule{Code: "CLU-004", Name: "old-istio", Effect: diag.Stop,
+var oldIstio = &diag.Rule{
+	Code: "CLU-004", Name: "old-istio", Effect: diag.Stop,
 	Title: "a Cluster runs an Istio that does not read what writ renders",
-	Why:   "Path templates and the v1 API came with Istio 1.22. An older istiod takes {*} for literal text: what should be allowed is refused."}
+	Why:   "Path templates and the v1 API came with Istio 1.22. An older istiod takes {*} for literal text: what should be allowed is refused.",
+}
 
 func runOldIstio(p *Pass) {
 	for _, c := range p.Estate.Clusters {
@@ -93,9 +99,11 @@ func runOldIstio(p *Pass) {
 	}
 }
 
-var trustBlurs = &diag.Rule{Code: "CLU-005", Name: "trust-domain-blurs", Effect: diag.Report,
+var trustBlurs = &diag.Rule{
+	Code: "CLU-005", Name: "trust-domain-blurs", Effect: diag.Report,
 	Title: "the trust domains cannot tell apart two Clusters that are to be treated differently",
-	Why:   "Clusters that share or alias a trust domain are one caller to every policy (measured on real Envoys). A caller in a cluster that does not discover the callee is admitted all the same, if it finds a way there."}
+	Why:   "Clusters that share or alias a trust domain are one caller to every policy (measured on real Envoys). A caller in a cluster that does not discover the callee is admitted all the same, if it finds a way there.",
+}
 
 func runTrustBlurs(p *Pass) {
 	type pair struct{ hidden, callee *model.Cluster }
@@ -137,9 +145,11 @@ func some(all []string) string {
 	return strings.Join(all, ", ")
 }
 
-var holdsInSome = &diag.Rule{Code: "CLU-006", Name: "refused-trust-domain", Effect: diag.Withhold,
+var holdsInSome = &diag.Rule{
+	Code: "CLU-006", Name: "refused-trust-domain", Effect: diag.Withhold,
 	Title: "callers balance over a Cluster that refuses their trust domain",
-	Why:   "A proxy ends connections of a trust domain that is neither its own nor an alias, unless its istiod skips that check (istio#30349). Callers balance over all clusters that they discover, so the access would hold in some and fail at random in others; it is withheld."}
+	Why:   "A proxy ends connections of a trust domain that is neither its own nor an alias, unless its istiod skips that check (istio#30349). Callers balance over all clusters that they discover, so the access would hold in some and fail at random in others; it is withheld.",
+}
 
 func runHoldsInSome(p *Pass) {
 	type pair struct{ from, to *model.Cluster }
@@ -188,13 +198,17 @@ func (p *Pass) outsiderRefused(a *model.Access, to *model.Workload) {
 	})
 }
 
-var unreachable = &diag.Rule{Code: "CLU-007", Name: "unreachable-callee", Effect: diag.Withhold,
+var unreachable = &diag.Rule{
+	Code: "CLU-007", Name: "unreachable-callee", Effect: diag.Withhold,
 	Title: "the callee is in no Cluster that its caller reaches",
-	Why:   "The call cannot arrive: a caller reaches the callee in the clusters of its own mesh that its cluster discovers."}
+	Why:   "The call cannot arrive: a caller reaches the callee in the clusters of its own mesh that its cluster discovers.",
+}
 
-var partlyUnreachable = &diag.Rule{Code: "CLU-008", Name: "unreachable-from-some", Effect: diag.Report,
+var partlyUnreachable = &diag.Rule{
+	Code: "CLU-008", Name: "unreachable-from-some", Effect: diag.Report,
 	Title: "the callee is in no Cluster that its caller reaches from one of its Clusters",
-	Why:   "The call works in some of the caller's clusters and fails in the others."}
+	Why:   "The call works in some of the caller's clusters and fails in the others.",
+}
 
 func runUnreachable(p *Pass) {
 	for _, r := range reaches(p.Estate) {
@@ -305,9 +319,11 @@ func (r *reach) add(in *model.Intent, caller *model.Service) {
 // addressesFull is the share of a cluster's service addresses from which on writ asks to overflow.
 const addressesFull = 0.8
 
-var addressesShort = &diag.Rule{Code: "LIM-001", Name: "service-addresses", Effect: diag.Report,
+var addressesShort = &diag.Rule{
+	Code: "LIM-001", Name: "service-addresses", Effect: diag.Report,
 	Title: "a Cluster runs out of service addresses",
-	Why:   "Each Kubernetes Service takes an address of the cluster's service CIDR, which cannot be replaced on a running cluster by a larger one without care. At 80 % the next services belong elsewhere."}
+	Why:   "Each Kubernetes Service takes an address of the cluster's service CIDR, which cannot be replaced on a running cluster by a larger one without care. At 80 % the next services belong elsewhere.",
+}
 
 func runAddressesShort(p *Pass) {
 	for _, c := range p.Estate.Clusters {
@@ -370,9 +386,11 @@ func usedAddresses(c *model.Cluster) int {
 	return n
 }
 
-var tooManyRules = &diag.Rule{Code: "LIM-002", Name: "policy-too-large", Effect: diag.Withhold,
+var tooManyRules = &diag.Rule{
+	Code: "LIM-002", Name: "policy-too-large", Effect: diag.Withhold,
 	Title: "the callers of a Service are more than its policies can carry",
-	Why:   "An AuthorizationPolicy holds 512 rules and an object about 1.5 MiB (etcd). writ splits a workload's rules over several objects, but each proxy of the workload holds all of them, so there is an end to it."}
+	Why:   "An AuthorizationPolicy holds 512 rules and an object about 1.5 MiB (etcd). writ splits a workload's rules over several objects, but each proxy of the workload holds all of them, so there is an end to it.",
+}
 
 // largestPolicies is the text of principals, in bytes, that writ renders for one workload: about 80,000 callers.
 const largestPolicies = 8 << 20

@@ -8,9 +8,11 @@ import (
 	"writ.dev/writ/compiler/syntax"
 )
 
-var pastUntil = &diag.Rule{Code: "DAT-001", Name: "past-until", Effect: diag.Report,
+var pastUntil = &diag.Rule{
+	Code: "DAT-001", Name: "past-until", Effect: diag.Report,
 	Title: "an intent, a grant or an Outsider is past its end date",
-	Why:   "Dates only report: an access does not vanish overnight. Somebody decides whether it goes on or ends."}
+	Why:   "Dates only report: an access does not vanish overnight. Somebody decides whether it goes on or ends.",
+}
 
 func runPastUntil(p *Pass) {
 	past := func(until syntax.Text, what, object, field string) {
@@ -42,9 +44,11 @@ func runPastUntil(p *Pass) {
 	}
 }
 
-var pastException = &diag.Rule{Code: "DAT-002", Name: "past-exception", Effect: diag.Report,
+var pastException = &diag.Rule{
+	Code: "DAT-002", Name: "past-exception", Effect: diag.Report,
 	Title: "an exception is past its end date",
-	Why:   "Dates only report: the Service stays as open as the exception made it until the platform ends it or extends it."}
+	Why:   "Dates only report: the Service stays as open as the exception made it until the platform ends it or extends it.",
+}
 
 func runPastException(p *Pass) {
 	for _, m := range p.Estate.Meshes {

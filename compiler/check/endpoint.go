@@ -10,9 +10,11 @@ import (
 	"writ.dev/writ/compiler/syntax"
 )
 
-var samePattern = &diag.Rule{Code: "END-005", Name: "duplicate-pattern", Effect: diag.Report, Mends: true,
+var samePattern = &diag.Rule{
+	Code: "END-005", Name: "duplicate-pattern", Effect: diag.Report, Mends: true,
 	Title: "one request is offered twice",
-	Why:   "Where two endpoints offer one request, a grant to either is a grant to both. Twice in one endpoint it says nothing the second time."}
+	Why:   "Where two endpoints offer one request, a grant to either is a grant to both. Twice in one endpoint it says nothing the second time.",
+}
 
 func runSamePattern(p *Pass) {
 	eachService(p.Estate, func(s *model.Service) {
@@ -84,9 +86,11 @@ func removeItem(l syntax.List[syntax.Text], item syntax.Text) *diag.Fix {
 	return &diag.Fix{Title: fmt.Sprintf("remove %q", item.Value), Edits: []diag.Edit{{Span: span}}}
 }
 
-var coveredPattern = &diag.Rule{Code: "END-006", Name: "covered-pattern", Effect: diag.Report, Mends: true,
+var coveredPattern = &diag.Rule{
+	Code: "END-006", Name: "covered-pattern", Effect: diag.Report, Mends: true,
 	Title: "a pattern is covered by a wider one of its endpoint",
-	Why:   "It never decides anything. Who reads it believes that the endpoint is narrower than it is."}
+	Why:   "It never decides anything. Who reads it believes that the endpoint is narrower than it is.",
+}
 
 func runCoveredPattern(p *Pass) {
 	eachService(p.Estate, func(s *model.Service) {
@@ -110,9 +114,11 @@ func runCoveredPattern(p *Pass) {
 	})
 }
 
-var audiencesOverlap = &diag.Rule{Code: "ACC-003", Name: "audiences-overlap", Effect: diag.Withhold,
+var audiencesOverlap = &diag.Rule{
+	Code: "ACC-003", Name: "audiences-overlap", Effect: diag.Withhold,
 	Title: "an endpoint for all of the mesh overlaps one that needs a grant",
-	Why:   "Requests that match both would be open to everybody, whatever the second endpoint's grants say. What the mesh cannot tell apart is the path and the port: endpoints that share a TCP port always overlap."}
+	Why:   "Requests that match both would be open to everybody, whatever the second endpoint's grants say. What the mesh cannot tell apart is the path and the port: endpoints that share a TCP port always overlap.",
+}
 
 func runAudiencesOverlap(p *Pass) {
 	open := map[*syntax.Endpoint]bool{}
@@ -143,9 +149,11 @@ func runAudiencesOverlap(p *Pass) {
 	}
 }
 
-var idleGrant = &diag.Rule{Code: "ACC-002", Name: "unused-grant", Effect: diag.Report, Level: diag.Notice,
+var idleGrant = &diag.Rule{
+	Code: "ACC-002", Name: "unused-grant", Effect: diag.Report, Level: diag.Notice,
 	Title: "nobody uses a grant",
-	Why:   "It is consent to an access that nobody asks for: given ahead of an intent that is still to come, or left behind by one that went."}
+	Why:   "It is consent to an access that nobody asks for: given ahead of an intent that is still to come, or left behind by one that went.",
+}
 
 func runIdleGrant(p *Pass) {
 	used := map[*syntax.Grant]map[string]bool{}

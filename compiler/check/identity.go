@@ -11,9 +11,11 @@ import (
 	"writ.dev/writ/compiler/syntax"
 )
 
-var sharedAccount = &diag.Rule{Code: "IDN-001", Name: "shared-service-account", Effect: diag.Report,
+var sharedAccount = &diag.Rule{
+	Code: "IDN-001", Name: "shared-service-account", Effect: diag.Report,
 	Title: "two Services run under one service account",
-	Why:   "A service account is the identity that policies see. Two Services under one are one caller: whatever is granted to either is granted to both."}
+	Why:   "A service account is the identity that policies see. Two Services under one are one caller: whatever is granted to either is granted to both.",
+}
 
 func runSharedAccount(p *Pass) {
 	type identity struct{ namespace, account string }
@@ -86,9 +88,11 @@ func accountSpan(s *model.Service, account string) diag.Span {
 	return s.Doc.Metadata.Name.Span
 }
 
-var defaultAccount = &diag.Rule{Code: "IDN-002", Name: "default-service-account", Effect: diag.Report,
+var defaultAccount = &diag.Rule{
+	Code: "IDN-002", Name: "default-service-account", Effect: diag.Report,
 	Title: "a Service runs under the service account `default`",
-	Why:   "Every pod of the namespace that names no account runs under `default`, so a grant to this Service admits all of them, also those that writ was never told of."}
+	Why:   "Every pod of the namespace that names no account runs under `default`, so a grant to this Service admits all of them, also those that writ was never told of.",
+}
 
 func runDefaultAccount(p *Pass) {
 	eachService(p.Estate, func(s *model.Service) {
@@ -116,9 +120,11 @@ func eachService(e *model.Estate, visit func(*model.Service)) {
 	}
 }
 
-var outsiderIsService = &diag.Rule{Code: "IDN-003", Name: "outsider-is-service", Effect: diag.Stop,
+var outsiderIsService = &diag.Rule{
+	Code: "IDN-003", Name: "outsider-is-service", Effect: diag.Stop,
 	Title: "an Outsider has the identity of a Service",
-	Why:   "One identity would then have two documents, and what is granted to one is granted to the other."}
+	Why:   "One identity would then have two documents, and what is granted to one is granted to the other.",
+}
 
 func runOutsiderIsService(p *Pass) {
 	owners := map[string]*model.Service{}
@@ -148,9 +154,11 @@ func runOutsiderIsService(p *Pass) {
 	}
 }
 
-var selectorsMeet = &diag.Rule{Code: "IDN-004", Name: "selectors-meet", Effect: diag.Stop,
+var selectorsMeet = &diag.Rule{
+	Code: "IDN-004", Name: "selectors-meet", Effect: diag.Stop,
 	Title: "two Services could select one pod",
-	Why:   "A pod that both select is under both policies, and ALLOW policies add up: each Service's callers would be admitted to the other's endpoints."}
+	Why:   "A pod that both select is under both policies, and ALLOW policies add up: each Service's callers would be admitted to the other's endpoints.",
+}
 
 func runSelectorsMeet(p *Pass) {
 	type pair struct{ a, b *syntax.Service }

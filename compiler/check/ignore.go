@@ -9,21 +9,31 @@ import (
 )
 
 var (
-	ignoreUnknown = &diag.Rule{Code: "IGN-001", Name: "unknown-ignore", Effect: diag.Report, Mends: true,
+	ignoreUnknown = &diag.Rule{
+		Code: "IGN-001", Name: "unknown-ignore", Effect: diag.Report, Mends: true,
 		Title: "an ignore names a code that no rule has",
-		Why:   "It silences nothing, and its author believes that it does."}
-	ignoreUnused = &diag.Rule{Code: "IGN-002", Name: "unused-ignore", Effect: diag.Report,
+		Why:   "It silences nothing, and its author believes that it does.",
+	}
+	ignoreUnused = &diag.Rule{
+		Code: "IGN-002", Name: "unused-ignore", Effect: diag.Report,
 		Title: "an ignore silences nothing",
-		Why:   "What it was written for is gone; what comes next on its line would be silenced unseen."}
-	ignoreExpired = &diag.Rule{Code: "IGN-003", Name: "expired-ignore", Effect: diag.Report,
+		Why:   "What it was written for is gone; what comes next on its line would be silenced unseen.",
+	}
+	ignoreExpired = &diag.Rule{
+		Code: "IGN-003", Name: "expired-ignore", Effect: diag.Report,
 		Title: "an ignore is past its end date",
-		Why:   "It silences no longer. Somebody decides whether the finding is mended or ignored anew."}
-	ignoreForbidden = &diag.Rule{Code: "IGN-004", Name: "forbidden-ignore", Effect: diag.Report, Level: diag.Error,
+		Why:   "It silences no longer. Somebody decides whether the finding is mended or ignored anew.",
+	}
+	ignoreForbidden = &diag.Rule{
+		Code: "IGN-004", Name: "forbidden-ignore", Effect: diag.Report, Level: diag.Error,
 		Title: "an ignore names a rule that cannot be ignored",
-		Why:   "Findings that stop or withhold, and those that fail a check, say that something is unsafe or not meant; a comment cannot change that."}
-	ignoreActive = &diag.Rule{Code: "IGN-005", Name: "active-ignore", Effect: diag.Report, Level: diag.Notice,
+		Why:   "Findings that stop or withhold, and those that fail a check, say that something is unsafe or not meant; a comment cannot change that.",
+	}
+	ignoreActive = &diag.Rule{
+		Code: "IGN-005", Name: "active-ignore", Effect: diag.Report, Level: diag.Notice,
 		Title: "a finding is ignored",
-		Why:   "An ignore shows itself, in the change that adds it and wherever findings are listed, so that nothing disappears unseen."}
+		Why:   "An ignore shows itself, in the change that adds it and wherever findings are listed, so that nothing disappears unseen.",
+	}
 
 	ignoreRules = []*diag.Rule{ignoreUnknown, ignoreUnused, ignoreExpired, ignoreForbidden, ignoreActive}
 )

@@ -10,9 +10,11 @@ import (
 	"writ.dev/writ/compiler/syntax"
 )
 
-var needsSidecar = &diag.Rule{Code: "STG-001", Name: "stage-needs-sidecar", Effect: diag.Stop,
+var needsSidecar = &diag.Rule{
+	Code: "STG-001", Name: "stage-needs-sidecar", Effect: diag.Stop,
 	Title: "a stage asks a workload without sidecar to enforce",
-	Why:   "Policies are enforced by the callee's sidecar and outbound scope by the caller's. Where there is none (`mtls: none`) the workload stands open, and the manifests would say that it does not."}
+	Why:   "Policies are enforced by the callee's sidecar and outbound scope by the caller's. Where there is none (`mtls: none`) the workload stands open, and the manifests would say that it does not.",
+}
 
 func runNeedsSidecar(p *Pass) {
 	p.eachFaulty(func(w *model.Workload) bool {
@@ -80,9 +82,11 @@ func related(at diag.Span, message string) []diag.Related {
 	return []diag.Related{{Span: at, Message: message}}
 }
 
-var underFloor = &diag.Rule{Code: "STG-002", Name: "cut-off-by-floor", Effect: diag.Stop,
+var underFloor = &diag.Rule{
+	Code: "STG-002", Name: "cut-off-by-floor", Effect: diag.Stop,
 	Title: "a Service under a floor does not enforce and has no exception",
-	Why:   "A floor refuses whatever no enforced policy allows. A Service in shadow or off has none, so all of its callers would be cut off."}
+	Why:   "A floor refuses whatever no enforced policy allows. A Service in shadow or off has none, so all of its callers would be cut off.",
+}
 
 func runUnderFloor(p *Pass) {
 	p.eachFaulty(func(w *model.Workload) bool {
@@ -103,9 +107,11 @@ func runUnderFloor(p *Pass) {
 	})
 }
 
-var callerWithoutIdentity = &diag.Rule{Code: "STG-003", Name: "caller-without-identity", Effect: diag.Withhold,
+var callerWithoutIdentity = &diag.Rule{
+	Code: "STG-003", Name: "caller-without-identity", Effect: diag.Withhold,
 	Title: "a caller without sidecar calls a Service that asks for an identity",
-	Why:   "An identity is what the sidecar shows in mutual TLS. A caller without one (`mtls: none`) calls in plaintext, which a strict callee refuses and an enforcing one cannot recognise."}
+	Why:   "An identity is what the sidecar shows in mutual TLS. A caller without one (`mtls: none`) calls in plaintext, which a strict callee refuses and an enforcing one cannot recognise.",
+}
 
 func runCallerWithoutIdentity(p *Pass) {
 	type blind struct {
@@ -144,9 +150,11 @@ func runCallerWithoutIdentity(p *Pass) {
 	}
 }
 
-var floorOverGateways = &diag.Rule{Code: "STG-004", Name: "floor-over-gateways", Effect: diag.Stop,
+var floorOverGateways = &diag.Rule{
+	Code: "STG-004", Name: "floor-over-gateways", Effect: diag.Stop,
 	Title: "a Cluster has a floor and gateways whose edges nobody declared",
-	Why:   "A cluster's floor is a policy in the root namespace, and gateways are workloads too: it would refuse all that comes in through them."}
+	Why:   "A cluster's floor is a policy in the root namespace, and gateways are workloads too: it would refuse all that comes in through them.",
+}
 
 func runFloorOverGateways(p *Pass) {
 	for _, c := range p.Estate.Clusters {
@@ -168,9 +176,11 @@ func runFloorOverGateways(p *Pass) {
 	}
 }
 
-var idleException = &diag.Rule{Code: "STG-005", Name: "idle-exception", Effect: diag.Report,
+var idleException = &diag.Rule{
+	Code: "STG-005", Name: "idle-exception", Effect: diag.Report,
 	Title: "an exception loosens nothing",
-	Why:   "It is written permission to stand open that nobody needs any more, or that misses the Service it was meant for."}
+	Why:   "It is written permission to stand open that nobody needs any more, or that misses the Service it was meant for.",
+}
 
 func runIdleException(p *Pass) {
 	for _, m := range p.Estate.Meshes {
@@ -197,9 +207,11 @@ func runIdleException(p *Pass) {
 	}
 }
 
-var inRetired = &diag.Rule{Code: "STG-006", Name: "retired-namespace", Effect: diag.Withhold, Level: diag.Warning,
+var inRetired = &diag.Rule{
+	Code: "STG-006", Name: "retired-namespace", Effect: diag.Withhold, Level: diag.Warning,
 	Title: "a Service is in a namespace that is retired",
-	Why:   "A namespace leaves in two commits: `retired` keeps its floor and takes its allows away, and once nothing runs there it is deleted. Until then its Services call nobody and nobody calls them."}
+	Why:   "A namespace leaves in two commits: `retired` keeps its floor and takes its allows away, and once nothing runs there it is deleted. Until then its Services call nobody and nobody calls them.",
+}
 
 func runInRetired(p *Pass) {
 	retired := func(w *model.Workload) bool { return w.Retired }

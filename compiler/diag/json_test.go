@@ -12,11 +12,15 @@ import (
 func TestJSON(t *testing.T) {
 	src := "a: <b>\n"
 	list := diag.List{
-		{Rule: untilPassed, Span: at("b.yaml", src, "<b>", 0), Message: "m", Ignored: &diag.Ignore{Until: "2026-12-01", Reason: "r",
-			Span: diag.Span{File: "b.yaml", Start: diag.Pos{Line: 1}}}},
-		{Rule: unknownService, Span: at("a.yaml", src, "<b>", 0), Message: `no service "<b>"`, Help: "h", Field: "spec.intents[shop/a].to",
-			Objects: []string{"Service shop/a"}, Related: []diag.Related{{Span: at("b.yaml", src, "a", 0), Message: "here"}},
-			Fix: &diag.Fix{Title: "rename", Edits: []diag.Edit{{Span: at("a.yaml", src, "<b>", 0), New: "c"}}}},
+		{Rule: untilPassed, Span: at("b.yaml", src, "<b>"), Message: "m", Ignored: &diag.Ignore{
+			Until: "2026-12-01", Reason: "r",
+			Span: diag.Span{File: "b.yaml", Start: diag.Pos{Line: 1}},
+		}},
+		{
+			Rule: unknownService, Span: at("a.yaml", src, "<b>"), Message: `no service "<b>"`, Help: "h", Field: "spec.intents[shop/a].to",
+			Objects: []string{"Service shop/a"}, Related: []diag.Related{{Span: at("b.yaml", src, "a"), Message: "here"}},
+			Fix: &diag.Fix{Title: "rename", Edits: []diag.Edit{{Span: at("a.yaml", src, "<b>"), New: "c"}}},
+		},
 	}
 	var b bytes.Buffer
 	if err := diag.JSON(&b, list, func(f *diag.Finding) bool { return f.Rule == unknownService }); err != nil {

@@ -18,18 +18,11 @@ var (
 	untilPassed    = &diag.Rule{Code: "DAT-001", Name: "until-passed", Effect: diag.Report, Title: "an until lies ahead"}
 )
 
-// at is the span of the n-th occurrence (from 0) of text in src.
-func at(file, src, text string, n int) diag.Span {
-	start := 0
-	for ; n >= 0; n-- {
-		i := strings.Index(src[start:], text)
-		if i < 0 {
-			panic("no " + text)
-		}
-		start += i
-		if n > 0 {
-			start += len(text)
-		}
+// at is the span of the first occurrence of text in src.
+func at(file, src, text string) diag.Span {
+	start := strings.Index(src, text)
+	if start < 0 {
+		panic("no " + text)
 	}
 	return diag.Span{File: file, Start: pos(src, start), End: pos(src, start+len(text))}
 }
@@ -69,10 +62,10 @@ func TestAFindingShowsItsPlaceItsNextStepAndItsFix(t *testing.T) {
 	const customers = "kind: Service\nmetadata: {name: customers, namespace: identity}\n"
 	list := diag.List{{
 		Rule:    unknownService,
-		Span:    at("teams/shop/checkout.yaml", checkout, "identity/custmers", 0),
+		Span:    at("teams/shop/checkout.yaml", checkout, "identity/custmers"),
 		Message: `no service "identity/custmers"`,
 		Help:    "did you mean identity/customers?",
-		Related: []diag.Related{{Span: at("teams/identity/customers.yaml", customers, "customers", 0), Message: "identity/customers is here"}},
+		Related: []diag.Related{{Span: at("teams/identity/customers.yaml", customers, "customers"), Message: "identity/customers is here"}},
 		Fix:     &diag.Fix{Title: `rename "identity/custmers" to "identity/customers"`},
 	}}
 	got := text(t, list, map[string]string{"teams/shop/checkout.yaml": checkout}, diag.TextOptions{})
@@ -91,9 +84,11 @@ func TestAFindingShowsItsPlaceItsNextStepAndItsFix(t *testing.T) {
 
 func TestFindingsAreSortedAndIgnoredOnesTakeOneLine(t *testing.T) {
 	list := diag.List{
-		{Rule: untilPassed, Span: at("b.yaml", checkout, "2026-01-01", 0), Message: "until has passed",
-			Ignored: &diag.Ignore{Code: "DAT-001", Until: "2026-12-01", Reason: "the printer moves in autumn"}, Help: "not shown"},
-		{Rule: unusedGrant, Span: at("a.yaml", checkout, "checkout", 0), Message: "nobody uses the grant"},
+		{
+			Rule: untilPassed, Span: at("b.yaml", checkout, "2026-01-01"), Message: "until has passed",
+			Ignored: &diag.Ignore{Code: "DAT-001", Until: "2026-12-01", Reason: "the printer moves in autumn"}, Help: "not shown",
+		},
+		{Rule: unusedGrant, Span: at("a.yaml", checkout, "checkout"), Message: "nobody uses the grant"},
 		{Rule: untilPassed, Message: "the estate is empty"},
 	}
 	got := text(t, list, nil, diag.TextOptions{Brief: true})
@@ -169,8 +164,10 @@ func TestAnEmptySpanGetsOneCaret(t *testing.T) {
 }
 
 func TestHelpMayShowLinesToPaste(t *testing.T) {
-	list := diag.List{{Rule: unknownService, Message: "pending",
-		Help: "add to the spec of identity/customers:\ngrants:\n  - {from: shop/checkout}\n"}}
+	list := diag.List{{
+		Rule: unknownService, Message: "pending",
+		Help: "add to the spec of identity/customers:\ngrants:\n  - {from: shop/checkout}\n",
+	}}
 	want := `error: pending  [REF-001]
   help: add to the spec of identity/customers:
         grants:
@@ -196,8 +193,10 @@ func TestColoursMarkLevelsOnlyWhenAsked(t *testing.T) {
 
 func TestUserTextInMessagesCannotDriveTheTerminal(t *testing.T) {
 	evil := "x\x1b]0;owned\x07\n\u009b31m\u2028"
-	list := diag.List{{Rule: untilPassed, Span: diag.Span{File: "p\x1b[2J.yaml", Start: diag.Pos{Line: 1, Column: 1}},
-		Message: evil, Help: evil, Related: []diag.Related{{Message: evil}}, Fix: &diag.Fix{Title: evil}}}
+	list := diag.List{{
+		Rule: untilPassed, Span: diag.Span{File: "p\x1b[2J.yaml", Start: diag.Pos{Line: 1, Column: 1}},
+		Message: evil, Help: evil, Related: []diag.Related{{Message: evil}}, Fix: &diag.Fix{Title: evil},
+	}}
 	assertTame(t, text(t, list, nil, diag.TextOptions{}))
 }
 
@@ -220,8 +219,10 @@ func FuzzText(f *testing.F) {
 	f.Add(strings.Repeat("é", 9000), "", 9001, 9003, 40)
 	f.Fuzz(func(t *testing.T, src, message string, start, end, width int) {
 		span := diag.Span{File: "a.yaml", Start: diag.Pos{Line: 1, Column: 1, Offset: start}, End: diag.Pos{Line: 1, Column: 1, Offset: end}}
-		list := diag.List{{Rule: untilPassed, Span: span, Message: message, Help: message,
-			Related: []diag.Related{{Span: span, Message: message}}, Ignored: nil}}
+		list := diag.List{{
+			Rule: untilPassed, Span: span, Message: message, Help: message,
+			Related: []diag.Related{{Span: span, Message: message}}, Ignored: nil,
+		}}
 		out := text(t, list, map[string]string{"a.yaml": src}, diag.TextOptions{Width: width % 200})
 		assertTame(t, out)
 		head, _, _ := strings.Cut(out, "\n")

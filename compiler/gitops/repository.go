@@ -108,7 +108,7 @@ func openStorage(gitDir string) (*repository, error) {
 	// Packs stay open between two objects; the operating system closes them with the process, the collector earlier.
 	options := filesystem.Options{KeepDescriptors: true}
 	shared := cache.NewObjectLRUDefault()
-	var files billy.Filesystem = osfs.New(gitDir)
+	files := billy.Filesystem(osfs.New(gitDir))
 	if common != gitDir {
 		files = dotgit.NewRepositoryFilesystem(files, osfs.New(common))
 	}

@@ -76,7 +76,7 @@ func (r *resolver) resolveMeshes(docs []*syntax.Mesh) {
 			r.duplicate("Mesh", name, first.Doc.Metadata.Name, d.Metadata.Name)
 			continue
 		}
-		r.inFolder("Mesh "+name, d.Header, "platform")
+		r.inPlatform("Mesh "+name, d.Header)
 		m := &Mesh{
 			Doc: d, Name: name,
 			RootNamespace: cmp.Or(d.Spec.RootNamespace.Value, "istio-system"),
@@ -98,7 +98,7 @@ func (r *resolver) resolveClusters(docs []*syntax.Cluster) {
 			r.duplicate("Cluster", name, first.Doc.Metadata.Name, d.Metadata.Name)
 			continue
 		}
-		r.inFolder("Cluster "+name, d.Header, "platform")
+		r.inPlatform("Cluster "+name, d.Header)
 		c := &Cluster{Doc: d, Name: name, trust: map[string]bool{d.Spec.TrustDomain.Value: true}, discover: map[*Cluster]bool{}}
 		for _, alias := range d.Spec.TrustDomainAliases.Items {
 			c.trust[alias.Value] = true
@@ -201,7 +201,7 @@ func (r *resolver) resolveTeams(docs []*syntax.Team) {
 			r.duplicate("Team", name, first.Doc.Metadata.Name, d.Metadata.Name)
 			continue
 		}
-		r.inFolder("Team "+name, d.Header, "platform")
+		r.inPlatform("Team "+name, d.Header)
 		t := &Team{Doc: d, Name: name}
 		r.teams[name] = t
 		r.estate.Teams = append(r.estate.Teams, t)
@@ -253,15 +253,15 @@ func (r *resolver) checkExceptions() {
 	}
 }
 
-// inFolder checks that the document lies below policies/<folder>.
-func (r *resolver) inFolder(object string, h syntax.Header, folder string) {
-	if strings.HasPrefix(h.File, "policies/"+folder+"/") {
+// inPlatform checks that a document of the platform lies in the platform's folder.
+func (r *resolver) inPlatform(object string, h syntax.Header) {
+	if strings.HasPrefix(h.File, "policies/platform/") {
 		return
 	}
 	r.add(OutsideFolder, h.Kind.Span, diag.Finding{
-		Message: fmt.Sprintf("%s lies in %s, outside policies/%s", object, path.Dir(h.File), folder),
-		Help:    fmt.Sprintf("move it below policies/%s, whose owners answer for it", folder),
-		Objects: []string{object}, Field: "",
+		Message: fmt.Sprintf("%s lies in %s, outside policies/platform", object, path.Dir(h.File)),
+		Help:    "move it below policies/platform, whose owners answer for it",
+		Objects: []string{object},
 	})
 }
 

@@ -5,76 +5,120 @@ import "writ.dev/writ/compiler/diag"
 // What names resolve to. A name that decides where a policy stands stops the build, as the policy would vanish; a name that
 // decides who is let in withholds, as nobody is let in.
 var (
-	DuplicateName = &diag.Rule{Code: "REF-001", Name: "duplicate-name", Effect: diag.Stop,
+	DuplicateName = &diag.Rule{
+		Code: "REF-001", Name: "duplicate-name", Effect: diag.Stop,
 		Title: "two documents have one kind and name",
-		Why:   "Every other document, and every manifest, finds a document by its kind and name. Two of one name would be two answers to one question."}
-	UnknownMesh = &diag.Rule{Code: "REF-002", Name: "unknown-mesh", Effect: diag.Stop, Mends: true,
+		Why:   "Every other document, and every manifest, finds a document by its kind and name. Two of one name would be two answers to one question.",
+	}
+	UnknownMesh = &diag.Rule{
+		Code: "REF-002", Name: "unknown-mesh", Effect: diag.Stop, Mends: true,
 		Title: "a Cluster names a Mesh that no document declares",
-		Why:   "Without its mesh nothing can be said about a cluster, and what stands in its folder of out/ would be removed."}
-	UnknownCluster = &diag.Rule{Code: "REF-003", Name: "unknown-cluster", Effect: diag.Stop, Mends: true,
+		Why:   "Without its mesh nothing can be said about a cluster, and what stands in its folder of out/ would be removed.",
+	}
+	UnknownCluster = &diag.Rule{
+		Code: "REF-003", Name: "unknown-cluster", Effect: diag.Stop, Mends: true,
 		Title: "a selection names a Cluster that no document declares",
-		Why:   "A selection decides where policies stand. Passing over a name would take the policy of a cluster away without a word."}
-	SelectsNothing = &diag.Rule{Code: "REF-004", Name: "selects-nothing", Effect: diag.Stop, Mends: true,
+		Why:   "A selection decides where policies stand. Passing over a name would take the policy of a cluster away without a word.",
+	}
+	SelectsNothing = &diag.Rule{
+		Code: "REF-004", Name: "selects-nothing", Effect: diag.Stop, Mends: true,
 		Title: "a selection by label matches no Cluster",
-		Why:   "A selection decides where policies stand. One that matches nothing is a slip of the pen nearly always, and takes policies away."}
-	UnknownService = &diag.Rule{Code: "REF-005", Name: "unknown-service", Effect: diag.Withhold, Mends: true,
+		Why:   "A selection decides where policies stand. One that matches nothing is a slip of the pen nearly always, and takes policies away.",
+	}
+	UnknownService = &diag.Rule{
+		Code: "REF-005", Name: "unknown-service", Effect: diag.Withhold, Mends: true,
 		Title: "a name refers to a Service that no document declares",
-		Why:   "An access needs both sides: who calls, and what is called with its ports and paths. Nobody is let in on a name that nobody declared."}
-	UnknownEndpoint = &diag.Rule{Code: "REF-006", Name: "unknown-endpoint", Effect: diag.Withhold, Mends: true,
+		Why:   "An access needs both sides: who calls, and what is called with its ports and paths. Nobody is let in on a name that nobody declared.",
+	}
+	UnknownEndpoint = &diag.Rule{
+		Code: "REF-006", Name: "unknown-endpoint", Effect: diag.Withhold, Mends: true,
 		Title: "a name refers to an endpoint that the Service does not declare",
-		Why:   "Callers ask for endpoints by name, so that the provider alone says which methods and paths a name stands for."}
-	UnknownTeam = &diag.Rule{Code: "REF-007", Name: "unknown-team", Effect: diag.Withhold, Mends: true,
+		Why:   "Callers ask for endpoints by name, so that the provider alone says which methods and paths a name stands for.",
+	}
+	UnknownTeam = &diag.Rule{
+		Code: "REF-007", Name: "unknown-team", Effect: diag.Withhold, Mends: true,
 		Title: "a name refers to a Team that no document declares",
-		Why:   "A grant to a team is a grant to every Service of it, now and later; to nobody it is a slip of the pen."}
-	UnknownOutsider = &diag.Rule{Code: "REF-008", Name: "unknown-outsider", Effect: diag.Withhold, Mends: true,
+		Why:   "A grant to a team is a grant to every Service of it, now and later; to nobody it is a slip of the pen.",
+	}
+	UnknownOutsider = &diag.Rule{
+		Code: "REF-008", Name: "unknown-outsider", Effect: diag.Withhold, Mends: true,
 		Title: "a name refers to an Outsider that no document declares",
-		Why:   "An Outsider is let in by its address or a literal identity, and both stand in its document alone."}
-	UnknownPort = &diag.Rule{Code: "REF-009", Name: "unknown-port", Effect: diag.Stop, Mends: true,
+		Why:   "An Outsider is let in by its address or a literal identity, and both stand in its document alone.",
+	}
+	UnknownPort = &diag.Rule{
+		Code: "REF-009", Name: "unknown-port", Effect: diag.Stop, Mends: true,
 		Title: "a name refers to a port that the Service does not declare",
-		Why:   "A policy names container ports. A port that is passed over would leave the policy with another port than the author meant."}
-	DuplicateReference = &diag.Rule{Code: "REF-010", Name: "duplicate-reference", Effect: diag.Report, Mends: true,
+		Why:   "A policy names container ports. A port that is passed over would leave the policy with another port than the author meant.",
+	}
+	DuplicateReference = &diag.Rule{
+		Code: "REF-010", Name: "duplicate-reference", Effect: diag.Report, Mends: true,
 		Title: "one caller asks for one endpoint twice",
-		Why:   "Two reasons and two end dates for one access leave open which one holds, and removing one of them would change nothing."}
+		Why:   "Two reasons and two end dates for one access leave open which one holds, and removing one of them would change nothing.",
+	}
 
-	OutsideFolder = &diag.Rule{Code: "OWN-001", Name: "outside-folder", Effect: diag.Stop,
+	OutsideFolder = &diag.Rule{
+		Code: "OWN-001", Name: "outside-folder", Effect: diag.Stop,
 		Title: "a document lies outside its owner's folder",
-		Why:   "Ownership is a path: code owners agree to changes below it. A document elsewhere would be changed without its owners being asked."}
-	NamespaceOfNobody = &diag.Rule{Code: "OWN-002", Name: "namespace-of-nobody", Effect: diag.Stop, Mends: true,
+		Why:   "Ownership is a path: code owners agree to changes below it. A document elsewhere would be changed without its owners being asked.",
+	}
+	NamespaceOfNobody = &diag.Rule{
+		Code: "OWN-002", Name: "namespace-of-nobody", Effect: diag.Stop, Mends: true,
 		Title: "a Service's namespace is in no Team document",
-		Why:   "Who may create pods in a namespace can take any identity in it, so a namespace has an owner before anything is let in or out."}
-	NamespaceOfTwo = &diag.Rule{Code: "OWN-003", Name: "namespace-of-two-teams", Effect: diag.Stop,
+		Why:   "Who may create pods in a namespace can take any identity in it, so a namespace has an owner before anything is let in or out.",
+	}
+	NamespaceOfTwo = &diag.Rule{
+		Code: "OWN-003", Name: "namespace-of-two-teams", Effect: diag.Stop,
 		Title: "two Teams have one namespace, and do not both say that it is shared",
-		Why:   "Who may create pods in a namespace can take any identity in it. Two teams share one only where both know."}
-	NotInNamespace = &diag.Rule{Code: "OWN-004", Name: "outside-namespace-clusters", Effect: diag.Stop,
+		Why:   "Who may create pods in a namespace can take any identity in it. Two teams share one only where both know.",
+	}
+	NotInNamespace = &diag.Rule{
+		Code: "OWN-004", Name: "outside-namespace-clusters", Effect: diag.Stop,
 		Title: "a Service is placed in a Cluster that its namespace does not exist in",
-		Why:   "The Team document says in which clusters a namespace exists, and so where its floor stands. A Service beyond them would stand on no floor."}
+		Why:   "The Team document says in which clusters a namespace exists, and so where its floor stands. A Service beyond them would stand on no floor.",
+	}
 
-	BadPath = &diag.Rule{Code: "END-001", Name: "bad-path", Effect: diag.Withhold, Mends: true,
+	BadPath = &diag.Rule{
+		Code: "END-001", Name: "bad-path", Effect: diag.Withhold, Mends: true,
 		Title: "a path is not written as a template, or can never be matched",
-		Why:   "Paths are literal segments, {id} for one segment and {rest...} for all that follow. What proxies rewrite before a policy sees it (`//`, `..`, `%2F`) never matches, or matches more than was meant (CVE-2021-31920)."}
-	NoPortFits = &diag.Rule{Code: "END-002", Name: "no-port-fits", Effect: diag.Withhold,
+		Why:   "Paths are literal segments, {id} for one segment and {rest...} for all that follow. What proxies rewrite before a policy sees it (`//`, `..`, `%2F`) never matches, or matches more than was meant (CVE-2021-31920).",
+	}
+	NoPortFits = &diag.Rule{
+		Code: "END-002", Name: "no-port-fits", Effect: diag.Withhold,
 		Title: "an endpoint fits none of the Service's ports",
-		Why:   "Methods and paths exist on HTTP ports alone: Istio drops a rule with HTTP fields from a TCP port, so the access would be refused."}
-	SeveralPortsFit = &diag.Rule{Code: "END-003", Name: "several-ports-fit", Effect: diag.Withhold,
+		Why:   "Methods and paths exist on HTTP ports alone: Istio drops a rule with HTTP fields from a TCP port, so the access would be refused.",
+	}
+	SeveralPortsFit = &diag.Rule{
+		Code: "END-003", Name: "several-ports-fit", Effect: diag.Withhold,
 		Title: "an endpoint fits several ports and names none",
-		Why:   "A policy without a port opens all of them. writ does not guess which was meant."}
-	HTTPOnTCP = &diag.Rule{Code: "END-004", Name: "http-on-tcp", Effect: diag.Withhold,
+		Why:   "A policy without a port opens all of them. writ does not guess which was meant.",
+	}
+	HTTPOnTCP = &diag.Rule{
+		Code: "END-004", Name: "http-on-tcp", Effect: diag.Withhold,
 		Title: "an endpoint with methods, paths or gRPC names a port that carries no HTTP",
-		Why:   "Istio drops a rule with HTTP fields from a TCP port (pilot/pkg/security/authz/model, checkError), so the access would be refused."}
+		Why:   "Istio drops a rule with HTTP fields from a TCP port (pilot/pkg/security/authz/model, checkError), so the access would be refused.",
+	}
 
-	PerTwice = &diag.Rule{Code: "PER-001", Name: "per-overlap", Effect: diag.Stop,
+	PerTwice = &diag.Rule{
+		Code: "PER-001", Name: "per-overlap", Effect: diag.Stop,
 		Title: "two `per` entries of a Service meet in one Cluster",
-		Why:   "`per` replaces whole fields in some clusters. Two replacements for one cluster are two answers to one question."}
-	PerNowhere = &diag.Rule{Code: "PER-002", Name: "per-nowhere", Effect: diag.Report,
+		Why:   "`per` replaces whole fields in some clusters. Two replacements for one cluster are two answers to one question.",
+	}
+	PerNowhere = &diag.Rule{
+		Code: "PER-002", Name: "per-nowhere", Effect: diag.Report,
 		Title: "a `per` entry selects no Cluster that the Service is in",
-		Why:   "It changes nothing, and its author believes that it does."}
-	NoCluster = &diag.Rule{Code: "CLU-001", Name: "service-in-no-cluster", Effect: diag.Report, Level: diag.Error,
+		Why:   "It changes nothing, and its author believes that it does.",
+	}
+	NoCluster = &diag.Rule{
+		Code: "CLU-001", Name: "service-in-no-cluster", Effect: diag.Report, Level: diag.Error,
 		Title: "a Service is in no Cluster",
-		Why:   "Nothing is rendered for it, neither its own policy nor what it calls."}
+		Why:   "Nothing is rendered for it, neither its own policy nor what it calls.",
+	}
 
-	Pending = &diag.Rule{Code: "ACC-001", Name: "pending", Effect: diag.Withhold, Level: diag.Warning,
+	Pending = &diag.Rule{
+		Code: "ACC-001", Name: "pending", Effect: diag.Withhold, Level: diag.Warning,
 		Title: "an intent waits for the provider's consent",
-		Why:   "An access exists when an intent names it and the callee consents. Either change may be merged first, so waiting fails nothing; until then the access is not rendered."}
+		Why:   "An access exists when an intent names it and the callee consents. Either change may be merged first, so waiting fails nothing; until then the access is not rendered.",
+	}
 )
 
 // Rules are the rules that resolving applies.

@@ -114,8 +114,10 @@ func wantType(t *testing.T, path, got, want string) {
 
 // Every keyword that can break has words.
 func TestEveryKeywordOfTheSchemasIsRanked(t *testing.T) {
-	silent := []string{"$schema", "$id", "$ref", "$defs", "title", "description", "examples", "default", "patternErrorMessage",
-		"errorMessage", "properties", "propertyNames", "items", "if", "then", "else", "allOf", "dependentSchemas"}
+	silent := []string{
+		"$schema", "$id", "$ref", "$defs", "title", "description", "examples", "default", "patternErrorMessage",
+		"errorMessage", "properties", "propertyNames", "items", "if", "then", "else", "allOf", "dependentSchemas",
+	}
 	var walk func(v any, names bool)
 	walk = func(v any, names bool) {
 		m, ok := v.(map[string]any)

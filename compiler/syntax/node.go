@@ -343,8 +343,10 @@ func (b *builder) mappingKey(y *yaml.Node, n *node, depth int) *node {
 	key.parent, key.at = n, at
 	if key.kind != scalar {
 		b.opaque = true
-		b.diags.Add(diag.Finding{Rule: wrongType, Span: key.span, Field: n.path(), Message: "a key is a collection; expected text",
-			Help: "write one word before the ':'"})
+		b.diags.Add(diag.Finding{
+			Rule: wrongType, Span: key.span, Field: n.path(), Message: "a key is a collection; expected text",
+			Help: "write one word before the ':'",
+		})
 		return key
 	}
 	if key.value == "" { // no location that the validator gives can name it

@@ -100,12 +100,16 @@ func (s *source) readable() *diag.Finding {
 		r, size := utf8.DecodeRune(s.data[i:])
 		switch {
 		case r == utf8.RuneError && size == 1:
-			return &diag.Finding{Rule: notUTF8, Span: s.char(s.at(i)), Help: "save the file as UTF-8",
-				Message: fmt.Sprintf("the byte 0x%02x is not UTF-8", s.data[i])}
+			return &diag.Finding{
+				Rule: notUTF8, Span: s.char(s.at(i)), Help: "save the file as UTF-8",
+				Message: fmt.Sprintf("the byte 0x%02x is not UTF-8", s.data[i]),
+			}
 		case r == '\r' && s.lineEnds(i):
 		case invisible(r):
-			return &diag.Finding{Rule: controlCharacter, Span: s.char(s.at(i)), Help: "remove it",
-				Message: fmt.Sprintf("the character %U cannot be seen", r)}
+			return &diag.Finding{
+				Rule: controlCharacter, Span: s.char(s.at(i)), Help: "remove it",
+				Message: fmt.Sprintf("the character %U cannot be seen", r),
+			}
 		}
 		i += size
 	}
