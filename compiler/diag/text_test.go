@@ -144,7 +144,7 @@ func TestSnippetsUnderlineWhatTheReaderSees(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			list := diag.List{{Rule: unknownService, Span: at("a.yaml", tt.src, tt.mark, 0), Message: "m"}}
+			list := diag.List{{Rule: unknownService, Span: at("a.yaml", tt.src, tt.mark), Message: "m"}}
 			got := text(t, list, map[string]string{"a.yaml": tt.src}, diag.TextOptions{Width: tt.width})
 			_, got, _ = strings.Cut(strings.TrimSuffix(got, "\n"), "\n")
 			if diff := cmp.Diff(tt.want, got); diff != "" {

@@ -17,20 +17,20 @@ import (
 	"writ.dev/writ/compiler/diag"
 )
 
-func mesh(name string) string {
+func meshDoc(name string) string {
 	return "apiVersion: writ.dev/v1alpha1\nkind: Mesh\nmetadata: {name: " + name + "}\nspec: {}\n"
 }
 
 func TestParseReadsWhatLiesBelowPolicies(t *testing.T) {
 	tree, diags := Parse(mapOf(map[string]string{
-		"policies/b.yaml":                                    mesh("b1") + "---\n" + mesh("b2"),
-		"policies/a/z.yml":                                   mesh("a"),
-		"policies/a-b.yaml":                                  mesh("a-b"),
+		"policies/b.yaml":                                    meshDoc("b1") + "---\n" + meshDoc("b2"),
+		"policies/a/z.yml":                                   meshDoc("a"),
+		"policies/a-b.yaml":                                  meshDoc("a-b"),
 		"policies/empty.yaml":                                "",
 		"policies/comments.yaml":                             "# nothing yet\n---\n# nor here\n---\n",
 		"policies/README.md":                                 "no YAML: [",
 		"policies/platform/clusters/eu-1/overlay/x.yaml":     "kind: Kustomization\n",
-		"policies/teams/shop/overlay/y.yaml":                 mesh("z"),
+		"policies/teams/shop/overlay/y.yaml":                 meshDoc("z"),
 		"out/eu-1/shop/authorizationpolicy-cart.yaml":        "kind: AuthorizationPolicy\n",
 		"policies/platform/clusters/eu-1/overlay/deep/z.yml": "a: b\n",
 	}))
@@ -54,7 +54,7 @@ func TestParseReadsWhatLiesBelowPolicies(t *testing.T) {
 
 // A document with a mistake is left out, and those beside it are kept.
 func TestParseKeepsWhatIsRight(t *testing.T) {
-	tree, diags := parseOne(mesh("a") + "---\n" + mesh("B") + "---\n" + mesh("c") + "---\na: [\n")
+	tree, diags := parseOne(meshDoc("a") + "---\n" + meshDoc("B") + "---\n" + meshDoc("c") + "---\na: [\n")
 	if got := render(diags); got != "8:18 SYN-018 \"B\" is not a valid name\n16:5 SYN-001 a value is missing here\n" {
 		t.Errorf("findings\n%s", got)
 	}
@@ -80,7 +80,7 @@ func TestParseOfNothing(t *testing.T) {
 
 func TestParseRefusesLargeFiles(t *testing.T) {
 	just := bytes.Repeat([]byte("# a comment of 32 bytes, padded\n"), maxSize/32)
-	copy(just, mesh("a")+"#")
+	copy(just, meshDoc("a")+"#")
 	over := append(bytes.Clone(just), '#')
 	tree, diags := Parse(fstest.MapFS{"policies/a.yaml": {Data: just}, "policies/b.yaml": {Data: over}})
 	if got := render(diags); got != "1:1 SYN-004 the file is larger than 1 MiB\n" || diags[0].Span.File != "policies/b.yaml" {
@@ -106,8 +106,8 @@ func TestParseRefusesLinks(t *testing.T) {
 			t.Skip(err) // not every system lets a test make links
 		}
 	}
-	write("policies/a.yaml", mesh("a"))
-	write("elsewhere/b.yaml", mesh("b"))
+	write("policies/a.yaml", meshDoc("a"))
+	write("elsewhere/b.yaml", meshDoc("b"))
 	link("../elsewhere/b.yaml", "policies/b.yaml")
 	link("../elsewhere", "policies/c")
 	link("somebody@example.org:1", "policies/.#a.yaml") // Emacs edits a.yaml
@@ -121,7 +121,7 @@ func TestParseRefusesLinks(t *testing.T) {
 	}
 
 	dir = filepath.Join(dir, "other")
-	write("real/a.yaml", mesh("a"))
+	write("real/a.yaml", meshDoc("a"))
 	link("real", "policies")
 	if _, diags := Parse(os.DirFS(dir)); render(diags) != "1:1 SYN-006 policies is a symbolic link\n" {
 		t.Errorf("findings\n%s", render(diags))
@@ -139,7 +139,7 @@ func (b brokenFS) Open(name string) (fs.File, error) {
 }
 
 func TestParseTellsWhatCannotBeRead(t *testing.T) {
-	_, diags := Parse(brokenFS{mapOf(map[string]string{"policies/a.yaml": mesh("a"), "policies/b.yaml": mesh("b")})})
+	_, diags := Parse(brokenFS{mapOf(map[string]string{"policies/a.yaml": meshDoc("a"), "policies/b.yaml": meshDoc("b")})})
 	if got := render(diags); got != "1:1 SYN-007 the file cannot be read: permission denied\n" || !diags.Stops() {
 		t.Errorf("findings\n%s", got)
 	}
@@ -149,7 +149,7 @@ func TestParseDoesNotDependOnProcessors(t *testing.T) {
 	files := map[string]string{}
 	for _, dir := range []string{"a", "b", "c"} {
 		for i := range 40 {
-			text := mesh(dir)
+			text := meshDoc(dir)
 			if i%3 == 0 {
 				text = service + "spec: {hosts: [A], port: 1} # writ:ignore X\n"
 			}
