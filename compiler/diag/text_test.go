@@ -155,7 +155,7 @@ func TestSnippetsUnderlineWhatTheReaderSees(t *testing.T) {
 }
 
 func TestAnEmptySpanGetsOneCaret(t *testing.T) {
-	s := at("a.yaml", "a: b\n", "b", 0)
+	s := at("a.yaml", "a: b\n", "b")
 	s.End = s.Start
 	got := text(t, diag.List{{Rule: unknownService, Span: s, Message: "m"}}, map[string]string{"a.yaml": "a: b\n"}, diag.TextOptions{})
 	if want := "   1 | a: b\n     |    ^\n"; !strings.Contains(got, want) {
@@ -180,7 +180,7 @@ func TestHelpMayShowLinesToPaste(t *testing.T) {
 }
 
 func TestColoursMarkLevelsOnlyWhenAsked(t *testing.T) {
-	list := diag.List{{Rule: unknownService, Span: at("a.yaml", "a: b\n", "b", 0), Message: "m", Help: "h"}}
+	list := diag.List{{Rule: unknownService, Span: at("a.yaml", "a: b\n", "b"), Message: "m", Help: "h"}}
 	want := "a.yaml:1:4: \x1b[1;31merror:\x1b[0m m  [REF-001]\n" +
 		"\x1b[36m   1 |\x1b[0m a: b\n" +
 		"\x1b[36m     |\x1b[0m    \x1b[1;31m^\x1b[0m\n" +
