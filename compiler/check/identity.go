@@ -154,6 +154,36 @@ func runOutsiderIsService(p *Pass) {
 	}
 }
 
+var outsiderIsEverybody = &diag.Rule{Code: "IDN-005", Name: "outsider-is-everybody", Effect: diag.Withhold,
+	Title: "an Outsider's range of addresses is all addresses",
+	Why:   "An Outsider known by addresses is any peer from there, in plaintext and without identity. All addresses are everybody, pods of the mesh included."}
+
+func runOutsiderIsEverybody(p *Pass) {
+	told := map[*syntax.Outsider]bool{}
+	for _, m := range p.Estate.Meshes {
+		for _, a := range m.Accesses {
+			o := a.Caller.Outsider
+			if o == nil {
+				continue
+			}
+			i := slices.IndexFunc(o.Doc.Spec.CIDRs.Items, func(t syntax.Text) bool { return strings.HasSuffix(t.Value, "/0") })
+			if i < 0 {
+				continue
+			}
+			p.Withhold(a)
+			if told[o.Doc] {
+				continue
+			}
+			told[o.Doc] = true
+			p.Report(o.Doc.Spec.CIDRs.Items[i].Span, diag.Finding{
+				Message: fmt.Sprintf("outsider %s is %q: every address", o.Name, o.Doc.Spec.CIDRs.Items[i].Value),
+				Help:    "name the addresses that it calls from",
+				Objects: []string{a.Caller.Object()}, Field: "spec.cidrs",
+			})
+		}
+	}
+}
+
 var selectorsMeet = &diag.Rule{
 	Code: "IDN-004", Name: "selectors-meet", Effect: diag.Stop,
 	Title: "two Services could select one pod",

@@ -34,6 +34,8 @@ var Rules = []Rule{
 	{defaultAccount, runDefaultAccount},
 	{selectorsMeet, runSelectorsMeet},
 	{outsiderIsService, runOutsiderIsService},
+	{outsiderIsEverybody, runOutsiderIsEverybody},
+	{inRootNamespace, runInRootNamespace},
 
 	{samePattern, runSamePattern},
 	{coveredPattern, runCoveredPattern},

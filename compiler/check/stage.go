@@ -249,6 +249,36 @@ func runInRetired(p *Pass) {
 	})
 }
 
+var inRootNamespace = &diag.Rule{Code: "OWN-006", Name: "in-root-namespace", Effect: diag.Stop,
+	Title: "a Service or a floor is in a mesh's root namespace",
+	Why:   "Istio applies policies of the root namespace to all namespaces: a Service's policy there would open every pod with the same label, and a namespace's floor would close the whole cluster."}
+
+func runInRootNamespace(p *Pass) {
+	for _, m := range p.Estate.Meshes {
+		for _, s := range m.Services {
+			if s.Namespace.Name == m.RootNamespace {
+				p.Report(s.Doc.Metadata.Namespace.Span, diag.Finding{
+					Message: fmt.Sprintf("%s is in %s, the root namespace of mesh %s, whose policies hold for all namespaces", s.Key(), m.RootNamespace, m.Name),
+					Help:    "move it to a namespace of its own; what must stay there has policies of its own, which writ leaves alone",
+					Objects: []string{"Service " + s.Key()}, Field: "metadata.namespace",
+				})
+			}
+		}
+		for _, n := range p.Estate.Namespaces {
+			for _, c := range m.Clusters {
+				if part := n.Floor(c); part != nil && n.Name == m.RootNamespace {
+					p.Report(part.Key.Span, diag.Finding{
+						Message: fmt.Sprintf("a floor in %s, the root namespace of mesh %s, closes every namespace of cluster %s", n.Name, m.Name, c.Name),
+						Help:    "set `floor: true` in the Cluster document if all of the cluster is meant",
+						Objects: []string{"Team " + part.Team.Name}, Field: "spec.namespaces." + n.Name,
+					})
+					break
+				}
+			}
+		}
+	}
+}
+
 func hasLegs(a *model.Access) bool {
 	for range a.Legs() {
 		return true

@@ -232,7 +232,7 @@ func compareAccess(a, b *Access) int {
 func (r *resolver) accessesOf(m *Mesh, in *Intent) {
 	var waiting []*Access
 	for _, e := range in.Endpoints {
-		if e.Broken {
+		if e.Broken || r.foreignOutsider(in, e) {
 			continue
 		}
 		a := &Access{Caller: in.Caller, Endpoint: e, Intent: in}
@@ -250,6 +250,21 @@ func (r *resolver) accessesOf(m *Mesh, in *Intent) {
 		m.Pending = append(m.Pending, waiting...)
 		r.pending(in, waiting)
 	}
+}
+
+// foreignOutsider refuses an Outsider in one team's folder that calls a Service of another's. The owner of an Outsider says
+// which addresses or identity it has, so a grant to it would be a grant to whatever that team writes there next.
+func (r *resolver) foreignOutsider(in *Intent, e *Endpoint) bool {
+	o := in.Caller.Outsider
+	if o == nil || o.Team == nil || o.Team == e.Service.Team {
+		return false
+	}
+	r.add(ForeignOutsider, in.Doc.To.Span, diag.Finding{
+		Message: fmt.Sprintf("outsider %s of team %s calls %s of team %s", o.Name, o.Team.Name, e.Service.Key(), e.Service.Team.Name),
+		Help:    fmt.Sprintf("move the Outsider to policies/platform or to policies/teams/%s: who lets an outsider in says who it is", e.Service.Team.Name),
+		Objects: []string{in.Caller.Object()}, Field: "spec.intents[" + e.Service.Key() + "]",
+	})
+	return true
 }
 
 // consent is why the callee lets the caller in. A grant is looked for before the audience, so that a grant somebody wrote

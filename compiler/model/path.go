@@ -188,9 +188,14 @@ func relateSegment(p, q segment, covers bool) bool {
 	}
 }
 
-// overlap reports whether some request matches both endpoints.
+// Overlaps reports whether some request matches both endpoints. Policies know a container's port: two ports of a Service that
+// lead to one container port, in whichever cluster, are one port to them.
 func (e *Endpoint) Overlaps(o *Endpoint) bool {
-	return e.Port == o.Port && methodsMeet(e.Methods, o.Methods) && pathsMeet(e.Paths, o.Paths)
+	return e.Service.onePort(e.Port, o.Port) && methodsMeet(e.Methods, o.Methods) && pathsMeet(e.Paths, o.Paths)
+}
+
+func (s *Service) onePort(p, q *Port) bool {
+	return p == q || slices.ContainsFunc(s.Workloads, func(w *Workload) bool { return w.TargetPorts[p.Name] == w.TargetPorts[q.Name] })
 }
 
 func methodsMeet(a, b []string) bool {

@@ -77,6 +77,10 @@ var (
 		Why:   "The Team document says in which clusters a namespace exists, and so where its floor stands. A Service beyond them would stand on no floor.",
 	}
 
+	ForeignOutsider = &diag.Rule{Code: "OWN-005", Name: "foreign-outsider", Effect: diag.Withhold,
+		Title: "an Outsider in one team's folder calls a Service of another team",
+		Why:   "Whoever owns an Outsider's document says which addresses or identity it stands for. That is the platform, or the team that lets it in: a grant to another team's Outsider would be a grant to whatever that team writes there next."}
+
 	BadPath = &diag.Rule{
 		Code: "END-001", Name: "bad-path", Effect: diag.Withhold, Mends: true,
 		Title: "a path is not written as a template, or can never be matched",
@@ -125,7 +129,7 @@ var (
 var Rules = []*diag.Rule{
 	DuplicateName, UnknownMesh, UnknownCluster, SelectsNothing, UnknownService, UnknownEndpoint, UnknownTeam, UnknownOutsider,
 	UnknownPort, DuplicateReference,
-	OutsideFolder, NamespaceOfNobody, NamespaceOfTwo, NotInNamespace,
+	OutsideFolder, NamespaceOfNobody, NamespaceOfTwo, NotInNamespace, ForeignOutsider,
 	BadPath, NoPortFits, SeveralPortsFit, HTTPOnTCP,
 	PerTwice, PerNowhere, NoCluster, Pending,
 }
