@@ -86,7 +86,7 @@ func (r *resolver) resolveGrant(s *Service, d *syntax.Grant) *Grant {
 		g.Outsider = s.Mesh.Outsiders[i]
 	default:
 		key := qualify(from.Service.Value, s.Namespace.Name)
-		if !r.services[key] {
+		if !r.services[key] && !r.misnamed[key] {
 			r.unknown(UnknownService, from.Service, "Service", keys(r.services), object, field)
 			return nil
 		}
@@ -151,6 +151,9 @@ func (r *resolver) resolveIntents(m *Mesh, c Caller, namespace string, docs []sy
 		key := qualify(d.To.Value, namespace)
 		field := "spec.intents[" + key + "]"
 		if in.To = m.services[key]; in.To == nil {
+			if r.misnamed[key] {
+				continue
+			}
 			if !r.services[key] {
 				r.unknown(UnknownService, d.To, "Service", keys(r.services), c.Object(), field)
 				continue
@@ -312,9 +315,8 @@ func (r *resolver) pending(in *Intent, waiting []*Access) {
 // teams, that have an endpoint of the name.
 func (r *resolver) infrastructure(m *Mesh, d *syntax.Infrastructure) {
 	object, field := "Mesh "+m.Name, "spec.infrastructure["+d.Name.Value+"]"
-	from := m.services[d.From.Value]
+	from := r.inMesh(m, d.From, object, field+".from")
 	if from == nil {
-		r.unknown(UnknownService, d.From, "Service", keys(m.services), object, field+".from")
 		return
 	}
 	for _, t := range d.Teams.Items {

@@ -90,6 +90,8 @@ type NamespacePart struct {
 	Key      syntax.Text // the namespace's name in the team's document
 	Doc      *syntax.Namespace
 	Clusters []*Cluster
+
+	unsure bool // its selection has a finding, which others would only repeat
 }
 
 // In reports whether the namespace exists in the cluster.

@@ -22,6 +22,7 @@ func Resolve(tree *syntax.Tree) (*Estate, diag.List) {
 		namespaces: map[string]*Namespace{},
 		services:   map[string]bool{},
 		outsiders:  map[string]bool{},
+		misnamed:   map[string]bool{},
 	}
 	r.resolveMeshes(tree.Meshes)
 	r.resolveClusters(tree.Clusters)
@@ -44,6 +45,7 @@ type resolver struct {
 	namespaces map[string]*Namespace
 	services   map[string]bool // namespace/name of every Service document
 	outsiders  map[string]bool // name of every Outsider document
+	misnamed   map[string]bool // namespace/name that a Service with a misspelt namespace was meant to have
 	seen       map[string]bool // findings already made for a document's other mesh
 }
 
@@ -213,6 +215,7 @@ func (r *resolver) resolveTeams(docs []*syntax.Team) {
 
 func (r *resolver) resolveNamespaces(t *Team) {
 	object := "Team " + t.Name
+	told := len(r.found)
 	ofTeam := r.choose(t.Doc.Spec.Clusters, r.estate.Clusters, r.estate.Clusters, object, "spec.clusters")
 	for i := range t.Doc.Spec.Namespaces {
 		e := &t.Doc.Spec.Namespaces[i]
@@ -233,10 +236,8 @@ func (r *resolver) resolveNamespaces(t *Team) {
 				})
 			}
 		}
-		n.Parts = append(n.Parts, NamespacePart{
-			Team: t, Key: e.Key, Doc: &e.Value,
-			Clusters: r.choose(e.Value.Clusters, r.estate.Clusters, ofTeam, object, "spec.namespaces."+name+".clusters"),
-		})
+		clusters := r.choose(e.Value.Clusters, r.estate.Clusters, ofTeam, object, "spec.namespaces."+name+".clusters")
+		n.Parts = append(n.Parts, NamespacePart{Team: t, Key: e.Key, Doc: &e.Value, Clusters: clusters, unsure: len(r.found) > told})
 	}
 }
 
@@ -245,12 +246,19 @@ func (r *resolver) checkExceptions() {
 	for _, m := range r.estate.Meshes {
 		for _, e := range m.Doc.Spec.Exceptions.Items {
 			object, field := "Mesh "+m.Name, "spec.exceptions["+e.Service.Value+"]"
-			if m.services[e.Service.Value] == nil {
-				r.unknown(UnknownService, e.Service, "Service", keys(m.services), object, field)
-			}
+			r.inMesh(m, e.Service, object, field)
 			r.choose(e.Clusters, m.Clusters, nil, object, field+".clusters")
 		}
 	}
+}
+
+// inMesh finds a Service of the mesh that the platform names, and says if there is none.
+func (r *resolver) inMesh(m *Mesh, name syntax.Text, object, field string) *Service {
+	s := m.services[name.Value]
+	if s == nil && !r.misnamed[name.Value] {
+		r.unknown(UnknownService, name, "Service of mesh "+m.Name, keys(m.services), object, field)
+	}
+	return s
 }
 
 // inPlatform checks that a document of the platform lies in the platform's folder.

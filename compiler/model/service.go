@@ -79,7 +79,7 @@ func (r *resolver) owner(d *syntax.Service) (*Namespace, *Team) {
 		if near := diag.Nearest(d.Metadata.Namespace.Value, keys(r.namespaces)); near != "" {
 			f.Help = fmt.Sprintf("did you mean %q?", near)
 			f.Fix = rename(d.Metadata.Namespace, near)
-			r.services[near+"/"+d.Metadata.Name.Value] = true // so that who names it rightly is not told that it is unknown
+			r.misnamed[near+"/"+d.Metadata.Name.Value] = true // who names it rightly is not told that it is unknown
 		}
 		r.add(NamespaceOfNobody, d.Metadata.Namespace.Span, f)
 		return nil, nil
@@ -104,9 +104,10 @@ func (r *resolver) owner(d *syntax.Service) (*Namespace, *Team) {
 // clustersOf is where a Service is placed: its own selection, or all clusters of its namespace.
 func (r *resolver) clustersOf(d *syntax.Service, n *Namespace, t *Team) []*Cluster {
 	var home []*Cluster
+	unsure := false
 	for _, p := range n.Parts {
 		if p.Team == t {
-			home = p.Clusters
+			home, unsure = p.Clusters, p.unsure
 		}
 	}
 	key := n.Name + "/" + d.Metadata.Name.Value
@@ -115,6 +116,9 @@ func (r *resolver) clustersOf(d *syntax.Service, n *Namespace, t *Team) []*Clust
 	for _, c := range chosen {
 		if slices.Contains(home, c) {
 			placed = append(placed, c)
+			continue
+		}
+		if unsure {
 			continue
 		}
 		r.add(NotInNamespace, d.Spec.Clusters.Span, diag.Finding{

@@ -42,6 +42,9 @@ func (d *document) header() bool {
 		names[i] = k.Name
 	}
 	n := d.root.get("kind")
+	if n == nil && d.misspeltKind() {
+		return false
+	}
 	if n == nil {
 		d.lacks(unknownKind, d.root, "kind", "the document has no kind", "add kind: "+diag.OneOf(names), nil)
 		return false
@@ -57,6 +60,17 @@ func (d *document) header() bool {
 	}
 	d.kind = &Kinds[i]
 	return true
+}
+
+// misspeltKind finds the field that was meant to be kind.
+func (d *document) misspeltKind() bool {
+	for _, key := range d.root.keys {
+		if diag.Nearest(key.value, []string{"kind"}) != "" {
+			d.add(unknownField, key, "unknown field "+quoted(key.value)+" in the document", `did you mean "kind"?`, key.rename("kind"))
+			return true
+		}
+	}
+	return false
 }
 
 // apiVersion reports whether the document is of this language, as far as can be told. That the field is missing is for the
