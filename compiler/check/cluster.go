@@ -219,7 +219,7 @@ func runUnreachable(p *Pass) {
 			p.Withhold(a)
 		}
 		p.Report(r.doc.To.Span, diag.Finding{
-			Message: fmt.Sprintf("%s is in %s, and %s reaches it from none of %s", r.callee, listOr(r.calleeIn, "no cluster"), r.caller.Key(), strings.Join(r.without, ", ")),
+			Message: fmt.Sprintf("%s is in %s, which %s does not reach from %s", r.callee, listOr(r.calleeIn, "no cluster of this mesh"), r.caller.Key(), strings.Join(r.without, ", ")),
 			Help:    "deploy one of them in a cluster of the other's mesh that is discovered (`clusters:`), or take the intent away",
 			Objects: []string{r.caller.Object()}, Field: "spec.intents[" + r.callee + "]",
 		})
@@ -232,7 +232,7 @@ func runPartlyUnreachable(p *Pass) {
 			continue
 		}
 		p.Report(r.doc.To.Span, diag.Finding{
-			Message: fmt.Sprintf("%s is in %s, and %s does not reach it from %s", r.callee, listOr(r.calleeIn, "no cluster"), r.caller.Key(), strings.Join(r.without, ", ")),
+			Message: fmt.Sprintf("%s is in %s, which %s does not reach from %s", r.callee, listOr(r.calleeIn, "no cluster of this mesh"), r.caller.Key(), strings.Join(r.without, ", ")),
 			Help:    "deploy the callee where its caller runs, let the cluster discover one where it does, or leave the caller out there",
 			Objects: []string{r.caller.Object()}, Field: "spec.intents[" + r.callee + "]",
 		})

@@ -50,8 +50,8 @@ func merged(v, w *model.Workload) bool {
 
 func (p *Pass) reportSharedAccount(key, account string, first, second *model.Service) {
 	p.Report(accountSpan(second, account), diag.Finding{
-		Message: fmt.Sprintf("service account %q is also that of %s: a grant to one admits both (%s; %s)",
-			key, first.Key(), mayCall(first), mayCall(second)),
+		Message: fmt.Sprintf("%s and %s run under one service account, %q: a grant to either admits both (%s; %s)",
+			second.Key(), first.Key(), key, mayCall(first), mayCall(second)),
 		Help:    "give each Service a service account of its own (`serviceAccounts:`)",
 		Related: []diag.Related{{Span: accountSpan(first, account), Message: first.Key() + " runs under it here"}},
 		Objects: []string{"Service " + first.Key(), "Service " + second.Key()}, Field: "spec.serviceAccounts[" + account + "]",

@@ -298,15 +298,16 @@ func (r *resolver) pending(in *Intent, waiting []*Access) {
 	if in.Caller.Outsider != nil {
 		from = "{outsider: " + in.Caller.Outsider.Name + "}"
 	}
-	line := fmt.Sprintf("- {from: %s, endpoints: [%s]}", from, strings.Join(names, ", "))
+	line := fmt.Sprintf("{from: %s, endpoints: [%s]}", from, strings.Join(names, ", "))
+	help := fmt.Sprintf("team %s adds to the grants of %s: - %s", s.Team.Name, s.Key(), line)
 	where := s.Doc.Spec.Grants.Span
 	if where.IsZero() {
-		where, line = s.Doc.Metadata.Name.Span, "`grants:` with "+line
+		where, help = s.Doc.Metadata.Name.Span, fmt.Sprintf("team %s adds to the spec of %s: grants: [%s]", s.Team.Name, s.Key(), line)
 	}
 	r.add(Pending, in.Doc.To.Span, diag.Finding{
 		Message: fmt.Sprintf("%s waits for consent of %s to %s", in.Caller.Key(), s.Key(), strings.Join(names, ", ")),
-		Help:    fmt.Sprintf("team %s adds to the grants of %s: %s", s.Team.Name, s.Key(), line),
-		Related: []diag.Related{{Span: where, Message: "the grant goes here, in " + s.Doc.File}},
+		Help:    help,
+		Related: []diag.Related{{Span: where, Message: "the grant goes here"}},
 		Objects: []string{in.Caller.Object()}, Field: "spec.intents[" + s.Key() + "]/" + strings.Join(names, ","),
 	})
 }
