@@ -117,7 +117,7 @@ func runTrustBlurs(p *Pass) {
 				}
 				for _, twin := range a.Caller.Service.Workloads {
 					k := pair{twin.Cluster, leg.To.Cluster}
-					if !twin.Cluster.Discovers(leg.To.Cluster) && !seen[k] &&
+					if !twin.Cluster.Discovers(leg.To.Cluster) && !seen[k] && sharesAccount(leg.From, twin) &&
 						leg.To.Cluster.Admits(leg.From.Cluster.TrustDomain(), twin.Cluster.TrustDomain()) {
 						seen[k] = true
 						admitted[k] = append(admitted[k], a.String())
@@ -134,6 +134,10 @@ func runTrustBlurs(p *Pass) {
 			Objects: []string{"Cluster " + k.hidden.Name, "Cluster " + k.callee.Name}, Field: "spec.discovers",
 		})
 	}
+}
+
+func sharesAccount(v, w *model.Workload) bool {
+	return slices.ContainsFunc(v.Accounts, func(a string) bool { return slices.Contains(w.Accounts, a) })
 }
 
 // some shows a few of many.
@@ -154,6 +158,7 @@ var holdsInSome = &diag.Rule{
 func runHoldsInSome(p *Pass) {
 	type pair struct{ from, to *model.Cluster }
 	refused := map[pair][]string{}
+	told := map[outsiderAt]bool{}
 	for _, m := range p.Estate.Meshes {
 		for _, a := range m.Accesses {
 			for leg := range a.Legs() {
@@ -161,7 +166,7 @@ func runHoldsInSome(p *Pass) {
 					continue
 				}
 				if leg.From == nil {
-					p.outsiderRefused(a, leg.To)
+					p.outsiderRefused(a, leg.To, told)
 					continue
 				}
 				if leg.From.Stages.MTLS != model.MTLSNone && !leg.To.Cluster.Accepts(leg.From.Cluster.TrustDomain()) {
@@ -179,22 +184,34 @@ func runHoldsInSome(p *Pass) {
 			Help: fmt.Sprintf("set PILOT_SKIP_VALIDATE_TRUST_DOMAIN in the istiods and `skipValidateTrustDomain: true` here, add %q to `trustDomainAliases` (the clusters are then one caller), or leave %s out of what %s `discovers`",
 				k.from.TrustDomain(), k.to.Name, k.from.Name),
 			Related: []diag.Related{{Span: k.from.Doc.Spec.TrustDomain.Span, Message: "the callers' trust domain"}},
+			Items:   accesses,
 			Objects: []string{"Cluster " + k.to.Name, "Cluster " + k.from.Name}, Field: "spec.trustDomain",
 		})
 	}
 }
 
-func (p *Pass) outsiderRefused(a *model.Access, to *model.Workload) {
+// outsiderAt is an Outsider before a workload that refuses it.
+type outsiderAt struct {
+	outsider *model.Outsider
+	to       *model.Workload
+}
+
+func (p *Pass) outsiderRefused(a *model.Access, to *model.Workload, told map[outsiderAt]bool) {
 	id := a.Caller.Outsider.Doc.Spec.Identity
 	domain, _, _ := strings.Cut(id.Value, "/")
 	if id.Value == "" || to.Cluster.Accepts(domain) {
 		return
 	}
 	p.Withhold(a)
+	at := outsiderAt{a.Caller.Outsider, to}
+	if told[at] {
+		return
+	}
+	told[at] = true
 	p.Report(id.Span, diag.Finding{
 		Message: fmt.Sprintf("cluster %s, where %s runs, refuses the trust domain %q of outsider %s", to.Cluster.Name, to.Service.Key(), domain, a.Caller.Outsider.Name),
 		Help:    "select with `clusters:` those that accept it, or let the platform add it to the Cluster's trustDomainAliases",
-		Objects: []string{a.Caller.Object(), "Cluster " + to.Cluster.Name, "Service " + to.Service.Key()}, Field: "spec.identity",
+		Objects: []string{a.Caller.Object(), "Cluster " + to.Cluster.Name, to.Service.Object()}, Field: "spec.identity",
 	})
 }
 
@@ -204,6 +221,36 @@ var unreachable = &diag.Rule{
 	Why:   "The call cannot arrive: a caller reaches the callee in the clusters of its own mesh that its cluster discovers.",
 }
 
+// outsidersNowhere reports Outsiders whose callee is in none of the clusters where their calls arrive.
+func (p *Pass) outsidersNowhere() {
+	told := map[*syntax.Intent]bool{}
+	reached := map[*syntax.Intent]bool{}
+	for _, m := range p.Estate.Meshes {
+		for _, a := range m.Accesses {
+			if a.Caller.Outsider != nil && hasLegs(a) {
+				reached[a.Intent.Doc] = true
+			}
+		}
+	}
+	for _, m := range p.Estate.Meshes {
+		for _, a := range m.Accesses {
+			if a.Caller.Outsider == nil || reached[a.Intent.Doc] || slices.ContainsFunc(a.Callee().Workloads, func(w *model.Workload) bool { return w.Retired }) {
+				continue
+			}
+			p.Withhold(a)
+			if told[a.Intent.Doc] {
+				continue
+			}
+			told[a.Intent.Doc] = true
+			p.Report(a.Intent.Doc.To.Span, diag.Finding{
+				Message: fmt.Sprintf("%s is in no cluster where the calls of %s arrive", a.Callee().Key(), a.Caller.Key()),
+				Help:    "name the clusters where it arrives (`clusters:`), or take the intent away",
+				Objects: []string{a.Caller.Object()}, Field: "spec.intents[" + a.Callee().Key() + "]",
+			})
+		}
+	}
+}
+
 var partlyUnreachable = &diag.Rule{
 	Code: "CLU-008", Name: "unreachable-from-some", Effect: diag.Report,
 	Title: "the callee is in no Cluster that its caller reaches from one of its Clusters",
@@ -211,6 +258,7 @@ var partlyUnreachable = &diag.Rule{
 }
 
 func runUnreachable(p *Pass) {
+	p.outsidersNowhere()
 	for _, r := range reaches(p.Estate) {
 		if len(r.from) > 0 || len(r.without) == 0 {
 			continue
@@ -400,6 +448,7 @@ func runTooManyRules(p *Pass) {
 		bytes    int
 		accesses []*model.Access
 	}
+	p.wideEndpoints()
 	for _, m := range p.Estate.Meshes {
 		of := map[*model.Service]*callers{}
 		for _, a := range m.Accesses {
@@ -427,8 +476,50 @@ func runTooManyRules(p *Pass) {
 			p.Report(s.Doc.Metadata.Name.Span, diag.Finding{
 				Message: fmt.Sprintf("%d accesses to %s make policies of %d MiB, and %d MiB is the most for one workload", len(c.accesses), s.Key(), c.bytes>>20, largestPolicies>>20),
 				Help:    "open what everybody calls through a gateway of its own, or split the Service",
-				Objects: []string{"Service " + s.Key(), "Mesh " + m.Name}, Field: "spec.grants",
+				Items:   names(c.accesses),
+				Objects: []string{s.Object(), "Mesh " + m.Name}, Field: "spec.grants",
 			})
+		}
+	}
+}
+
+func names(accesses []*model.Access) []string {
+	var all []string
+	for _, a := range accesses {
+		all = append(all, a.String())
+	}
+	return all
+}
+
+// largestEndpoints is the text of a Service's paths, in bytes: every caller's rule may hold all of them, and a rule cannot be
+// divided over two objects.
+const largestEndpoints = 96 << 10
+
+// wideEndpoints refuses Services whose paths alone fill an object.
+func (p *Pass) wideEndpoints() {
+	wide := map[*syntax.Service]int{}
+	eachService(p.Estate, func(s *model.Service) {
+		n := 0
+		for _, e := range s.Endpoints {
+			for _, path := range e.Paths {
+				n += len(path.Istio()) + 16
+			}
+		}
+		if n <= largestEndpoints {
+			return
+		}
+		wide[s.Doc] = n
+		p.Report(s.Doc.Metadata.Name.Span, diag.Finding{
+			Message: fmt.Sprintf("the paths of %s are %d KiB, and %d KiB is the most that a policy can carry", s.Key(), n>>10, largestEndpoints>>10),
+			Help:    "say them with variables, {id} for a segment and {rest...} for all that follow, or split the Service",
+			Objects: []string{s.Object()}, Field: "spec.endpoints",
+		})
+	})
+	for _, m := range p.Estate.Meshes {
+		for _, a := range m.Accesses {
+			if wide[a.Callee().Doc] > 0 {
+				p.Withhold(a)
+			}
 		}
 	}
 }

@@ -35,7 +35,7 @@ func (p *Pass) sameWithin(e *model.Endpoint) {
 				Message: fmt.Sprintf("endpoint %q has %q twice", e.Name, q.Text),
 				Help:    "write it once: the names of variables make no difference",
 				Fix:     removeItem(list, at),
-				Objects: []string{"Service " + e.Service.Key()}, Field: "spec.endpoints." + e.Name + "[" + q.Istio() + "]",
+				Objects: []string{e.Service.Object()}, Field: "spec.endpoints." + e.Name + "[" + q.Istio() + "]",
 			})
 		}
 	}
@@ -52,7 +52,7 @@ func (p *Pass) sameAcross(first, second *model.Endpoint) {
 				Message: fmt.Sprintf("endpoint %q offers %q, which endpoint %q offers too: a grant to one is a grant to both", second.Name, q.Text, first.Name),
 				Help:    "offer it once, or give the two different methods",
 				Related: []diag.Related{{Span: first.Key.Span, Message: "the other endpoint"}},
-				Objects: []string{"Service " + first.Service.Key()}, Field: "spec.endpoints." + second.Name + "[" + q.Istio() + "]/" + first.Name,
+				Objects: []string{first.Service.Object()}, Field: "spec.endpoints." + second.Name + "[" + q.Istio() + "]/" + first.Name,
 			})
 		}
 	}
@@ -107,7 +107,7 @@ func runCoveredPattern(p *Pass) {
 					Help:    "leave one of them out: the narrow one if all is meant, the wide one if not",
 					Related: []diag.Related{{Span: by.Span, Message: "the wider pattern"}},
 					Fix:     removeItem(list, at),
-					Objects: []string{"Service " + s.Key()}, Field: "spec.endpoints." + e.Name + "[" + q.Istio() + "]",
+					Objects: []string{s.Object()}, Field: "spec.endpoints." + e.Name + "[" + q.Istio() + "]",
 				})
 			}
 		}
@@ -121,31 +121,39 @@ var audiencesOverlap = &diag.Rule{
 }
 
 func runAudiencesOverlap(p *Pass) {
-	open := map[*syntax.Endpoint]bool{}
-	eachService(p.Estate, func(s *model.Service) {
-		for _, wide := range s.Endpoints {
-			i := slices.IndexFunc(s.Endpoints, func(o *model.Endpoint) bool {
-				return wide.ForMesh && !o.ForMesh && !o.Broken && !wide.Broken && wide.Overlaps(o)
-			})
-			if i < 0 {
-				continue
+	open := map[*syntax.Endpoint]*model.Endpoint{} // the endpoint for all of the mesh, and one that it overlaps in some mesh
+	var order []*model.Endpoint
+	for _, m := range p.Estate.Meshes {
+		for _, s := range m.Services {
+			for _, wide := range s.Endpoints {
+				i := slices.IndexFunc(s.Endpoints, func(o *model.Endpoint) bool {
+					return wide.ForMesh && !o.ForMesh && !o.Broken && !wide.Broken && wide.Overlaps(o)
+				})
+				if i >= 0 && open[wide.Doc] == nil {
+					open[wide.Doc] = s.Endpoints[i]
+					order = append(order, wide)
+				}
 			}
-			narrow := s.Endpoints[i]
-			open[wide.Doc] = true
-			p.Report(wide.Doc.Audience.Span, diag.Finding{
-				Message: fmt.Sprintf("endpoint %q is for all of the mesh and overlaps %q, which is not", wide.Name, narrow.Name),
-				Help:    "give them paths (for TCP, ports) that do not overlap, or one audience; until then callers without a grant are withheld",
-				Related: []diag.Related{{Span: narrow.Key.Span, Message: "the endpoint that needs a grant"}},
-				Objects: []string{"Service " + s.Key()}, Field: "spec.endpoints." + wide.Name + ".audience",
-			})
 		}
-	})
+	}
+	withheld := map[*syntax.Endpoint][]string{}
 	for _, m := range p.Estate.Meshes {
 		for _, a := range m.Accesses {
-			if a.Consent == model.ByAudience && open[a.Endpoint.Doc] {
+			if a.Consent == model.ByAudience && open[a.Endpoint.Doc] != nil {
 				p.Withhold(a)
+				withheld[a.Endpoint.Doc] = append(withheld[a.Endpoint.Doc], a.String())
 			}
 		}
+	}
+	for _, wide := range order {
+		narrow := open[wide.Doc]
+		p.Report(wide.Doc.Audience.Span, diag.Finding{
+			Message: fmt.Sprintf("endpoint %q is for all of the mesh and overlaps %q, which is not", wide.Name, narrow.Name),
+			Help:    "give them paths (for TCP, ports) that do not overlap, or one audience; until then callers without a grant are withheld",
+			Related: []diag.Related{{Span: narrow.Key.Span, Message: "the endpoint that needs a grant"}},
+			Items:   withheld[wide.Doc],
+			Objects: []string{wide.Service.Object()}, Field: "spec.endpoints." + wide.Name + ".audience",
+		})
 	}
 }
 
@@ -174,11 +182,11 @@ func runIdleGrant(p *Pass) {
 	for _, g := range order {
 		var idle []string
 		for _, e := range g.Endpoints {
-			if !used[g.Doc][e.Name] {
+			if !used[g.Doc][e.Name] && !e.Broken {
 				idle = append(idle, e.Name)
 			}
 		}
-		if len(idle) == 0 {
+		if len(idle) == 0 || misspelt(g) {
 			continue
 		}
 		help := "take it away, or wait for the caller's intent"
@@ -188,9 +196,17 @@ func runIdleGrant(p *Pass) {
 		p.Report(g.Doc.From.Span, diag.Finding{
 			Message: fmt.Sprintf("no intent of %s uses the grant of %s to %s", granteeName(g), g.Provider.Key(), strings.Join(idle, ", ")),
 			Help:    help,
-			Objects: []string{"Service " + g.Provider.Key()}, Field: "spec.grants[" + granteeName(g) + "]." + strings.Join(idle, ","),
+			Objects: []string{g.Provider.Object()}, Field: "spec.grants[" + granteeName(g) + "]." + strings.Join(idle, ","),
 		})
 	}
+}
+
+// misspelt reports whether a caller that the grant admits has names in its document that resolve nowhere: one of them may be
+// the use.
+func misspelt(g *model.Grant) bool {
+	return slices.ContainsFunc(g.Provider.Mesh.Services, func(s *model.Service) bool {
+		return s.Slips && (s == g.From || g.Team != nil && s.Team == g.Team)
+	})
 }
 
 func granteeName(g *model.Grant) string {

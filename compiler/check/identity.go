@@ -3,6 +3,7 @@ package check
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -30,10 +31,11 @@ func runSharedAccount(p *Pass) {
 			}
 		}
 		for id, ws := range users {
+			told := map[*model.Service]bool{}
 			for i, w := range ws {
 				j := slices.IndexFunc(ws[:i], func(v *model.Workload) bool { return v.Service != w.Service && merged(v, w) })
-				first := slices.IndexFunc(ws, func(v *model.Workload) bool { return v.Service == w.Service })
-				if j >= 0 && first == i {
+				if j >= 0 && !told[w.Service] {
+					told[w.Service] = true
 					p.reportSharedAccount(id.namespace+"/"+id.account, id.account, ws[j].Service, w.Service)
 				}
 			}
@@ -54,7 +56,7 @@ func (p *Pass) reportSharedAccount(key, account string, first, second *model.Ser
 			second.Key(), first.Key(), key, mayCall(first), mayCall(second)),
 		Help:    "give each Service a service account of its own (`serviceAccounts:`)",
 		Related: []diag.Related{{Span: accountSpan(first, account), Message: first.Key() + " runs under it here"}},
-		Objects: []string{"Service " + first.Key(), "Service " + second.Key()}, Field: "spec.serviceAccounts[" + account + "]",
+		Objects: []string{first.Object(), second.Object()}, Field: "spec.serviceAccounts[" + account + "]",
 	})
 }
 
@@ -102,7 +104,7 @@ func runDefaultAccount(p *Pass) {
 		p.Report(accountSpan(s, "default"), diag.Finding{
 			Message: fmt.Sprintf("%s runs under the service account default of namespace %s, as every pod does that names none (%s)", s.Key(), s.Namespace.Name, mayCall(s)),
 			Help:    "create a service account for it and name it here, or leave `serviceAccounts` out: " + s.Name + " is then expected",
-			Objects: []string{"Service " + s.Key()}, Field: "spec.serviceAccounts[default]",
+			Objects: []string{s.Object()}, Field: "spec.serviceAccounts[default]",
 		})
 	})
 }
@@ -121,41 +123,117 @@ func eachService(e *model.Estate, visit func(*model.Service)) {
 }
 
 var outsiderIsService = &diag.Rule{
-	Code: "IDN-003", Name: "outsider-is-service", Effect: diag.Stop,
+	Code: "IDN-003", Name: "outsider-is-service", Effect: diag.Withhold,
 	Title: "an Outsider has the identity of a Service",
-	Why:   "One identity would then have two documents, and what is granted to one is granted to the other.",
+	Why:   "One identity would then have two documents, and what is granted to one is granted to the other. An alias of the trust domain is the same identity to a policy.",
 }
 
 func runOutsiderIsService(p *Pass) {
-	owners := map[string]*model.Service{}
-	for _, c := range p.Estate.Clusters {
-		for _, w := range c.Workloads {
-			for _, a := range w.Accounts {
-				owners[w.Principal(a)] = w.Service
+	type identity struct{ namespace, account string }
+	for _, m := range p.Estate.Meshes {
+		users := map[identity][]*model.Workload{}
+		for _, s := range m.Services {
+			for _, w := range s.Workloads {
+				for _, a := range w.Accounts {
+					users[identity{s.Namespace.Name, a}] = append(users[identity{s.Namespace.Name, a}], w)
+				}
+			}
+		}
+		for _, o := range m.Outsiders {
+			domain, namespace, account := split(o)
+			for _, w := range users[identity{namespace, account}] {
+				if !slices.ContainsFunc(o.Clusters, func(c *model.Cluster) bool { return c.Admits(domain, w.Cluster.TrustDomain()) }) {
+					continue
+				}
+				s := w.Service
+				p.withholdAll(m, o)
+				p.Report(o.Doc.Spec.Identity.Span, diag.Finding{
+					Message: fmt.Sprintf("%q is the identity of %s", o.Doc.Spec.Identity.Value, s.Key()),
+					Help:    "delete the Outsider and let " + s.Key() + " declare its own intents",
+					Related: []diag.Related{{Span: s.Doc.Metadata.Name.Span, Message: s.Key() + " is declared here"}},
+					Objects: []string{"Outsider " + o.Name, s.Object()}, Field: "spec.identity",
+				})
+				break
 			}
 		}
 	}
-	seen := map[*syntax.Outsider]bool{}
+}
+
+// split takes an Outsider's literal identity apart; all parts are "" where it has none.
+func split(o *model.Outsider) (domain, namespace, account string) {
+	parts := strings.Split(o.Doc.Spec.Identity.Value, "/")
+	if len(parts) != 5 {
+		return "", "", ""
+	}
+	return parts[0], parts[2], parts[4]
+}
+
+func (p *Pass) withholdAll(m *model.Mesh, o *model.Outsider) {
+	for _, a := range m.Accesses {
+		if a.Caller.Outsider == o {
+			p.Withhold(a)
+		}
+	}
+}
+
+var outsidersShare = &diag.Rule{
+	Code: "IDN-006", Name: "outsiders-share-identity", Effect: diag.Withhold,
+	Title: "two Outsiders have one identity",
+	Why:   "What is granted to one is granted to the other, and no reader of the grant can see it.",
+}
+
+func runOutsidersShare(p *Pass) {
 	for _, m := range p.Estate.Meshes {
+		first := map[string]*model.Outsider{}
 		for _, o := range m.Outsiders {
 			id := o.Doc.Spec.Identity
-			s := owners[id.Value]
-			if s == nil || seen[o.Doc] {
+			other := first[id.Value]
+			if other == nil || id.Value == "" {
+				first[id.Value] = o
 				continue
 			}
-			seen[o.Doc] = true
+			p.withholdAll(m, o)
 			p.Report(id.Span, diag.Finding{
-				Message: fmt.Sprintf("%q is the identity of %s", id.Value, s.Key()),
-				Help:    "delete the Outsider and let " + s.Key() + " declare its own intents",
-				Related: []diag.Related{{Span: s.Doc.Metadata.Name.Span, Message: s.Key() + " is declared here"}},
-				Objects: []string{"Outsider " + o.Name, "Service " + s.Key()}, Field: "spec.identity",
+				Message: fmt.Sprintf("outsider %s has the identity of outsider %s", o.Name, other.Name),
+				Help:    "keep one of the two documents, with the intents of both",
+				Related: []diag.Related{{Span: other.Doc.Spec.Identity.Span, Message: "the other one"}},
+				Objects: []string{"Outsider " + other.Name, "Outsider " + o.Name}, Field: "spec.identity",
+			})
+		}
+	}
+}
+
+var outsiderSquats = &diag.Rule{
+	Code: "OWN-007", Name: "outsider-in-foreign-namespace", Effect: diag.Withhold,
+	Title: "an Outsider in a team's folder has an identity of another team's namespace",
+	Why:   "Identities of a namespace are its team's to give. An Outsider that claims one would stand in the way of the Service that it is meant for.",
+}
+
+func runOutsiderSquats(p *Pass) {
+	owners := map[string]*model.Namespace{}
+	for _, n := range p.Estate.Namespaces {
+		owners[n.Name] = n
+	}
+	for _, m := range p.Estate.Meshes {
+		for _, o := range m.Outsiders {
+			_, namespace, _ := split(o)
+			n := owners[namespace]
+			if o.Team == nil || n == nil || slices.ContainsFunc(n.Parts, func(part model.NamespacePart) bool { return part.Team == o.Team }) {
+				continue
+			}
+			p.withholdAll(m, o)
+			p.Report(o.Doc.Spec.Identity.Span, diag.Finding{
+				Message: fmt.Sprintf("outsider %s of team %s claims an identity of namespace %s, which is team %s's", o.Name, o.Team.Name, namespace, n.Parts[0].Team.Name),
+				Help:    "name the identity that it really has, or let the platform declare it in policies/platform",
+				Related: []diag.Related{{Span: n.Parts[0].Key.Span, Message: "the namespace is declared here"}},
+				Objects: []string{"Outsider " + o.Name}, Field: "spec.identity",
 			})
 		}
 	}
 }
 
 var outsiderIsEverybody = &diag.Rule{Code: "IDN-005", Name: "outsider-is-everybody", Effect: diag.Withhold,
-	Title: "an Outsider's range of addresses is all addresses",
+	Title: "an Outsider's range of addresses is everybody's",
 	Why:   "An Outsider known by addresses is any peer from there, in plaintext and without identity. All addresses are everybody, pods of the mesh included."}
 
 func runOutsiderIsEverybody(p *Pass) {
@@ -166,7 +244,7 @@ func runOutsiderIsEverybody(p *Pass) {
 			if o == nil {
 				continue
 			}
-			i := slices.IndexFunc(o.Doc.Spec.CIDRs.Items, func(t syntax.Text) bool { return strings.HasSuffix(t.Value, "/0") })
+			i := slices.IndexFunc(o.Doc.Spec.CIDRs.Items, func(t syntax.Text) bool { return everybody(t.Value) })
 			if i < 0 {
 				continue
 			}
@@ -176,12 +254,18 @@ func runOutsiderIsEverybody(p *Pass) {
 			}
 			told[o.Doc] = true
 			p.Report(o.Doc.Spec.CIDRs.Items[i].Span, diag.Finding{
-				Message: fmt.Sprintf("outsider %s is %q: every address", o.Name, o.Doc.Spec.CIDRs.Items[i].Value),
+				Message: fmt.Sprintf("outsider %s is %q, which is everybody: pods of the mesh too", o.Name, o.Doc.Spec.CIDRs.Items[i].Value),
 				Help:    "name the addresses that it calls from",
 				Objects: []string{a.Caller.Object()}, Field: "spec.cidrs",
 			})
 		}
 	}
+}
+
+// everybody reports whether a range is wider than any network that one organisation has: 10.0.0.0/8 is the largest of RFC 1918.
+func everybody(cidr string) bool {
+	p, err := netip.ParsePrefix(cidr)
+	return err == nil && (p.Addr().Is4() && p.Bits() < 8 || p.Addr().Is6() && p.Bits() < 16)
 }
 
 var selectorsMeet = &diag.Rule{
@@ -212,7 +296,7 @@ func runSelectorsMeet(p *Pass) {
 					Message: fmt.Sprintf("%s selects pods with {%s} and %s with {%s}: one pod could have all of these labels", b.Service.Key(), labels(b), a.Service.Key(), labels(a)),
 					Help:    "let both selectors name one label with different values, like `app: " + b.Service.Name + "`",
 					Related: []diag.Related{{Span: selectorSpan(a.Service), Message: "the other selector"}},
-					Objects: []string{"Service " + a.Service.Key(), "Service " + b.Service.Key()}, Field: "spec.selector",
+					Objects: []string{a.Service.Object(), b.Service.Object()}, Field: "spec.selector",
 				})
 			})
 		}

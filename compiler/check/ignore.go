@@ -10,7 +10,7 @@ import (
 
 var (
 	ignoreUnknown = &diag.Rule{
-		Code: "IGN-001", Name: "unknown-ignore", Effect: diag.Report, Mends: true,
+		Code: "IGN-001", Name: "unknown-ignore", Effect: diag.Report,
 		Title: "an ignore names a code that no rule has",
 		Why:   "It silences nothing, and its author believes that it does.",
 	}
@@ -58,7 +58,7 @@ func applyIgnore(found diag.List, ig *diag.Ignore, catalogue []*diag.Rule, sourc
 	case i < 0:
 		f.Rule, f.Message, f.Help = ignoreUnknown, fmt.Sprintf("no rule has the code %q", ig.Code), "`writ rules` lists the codes"
 		if near := diag.Nearest(ig.Code, codes); near != "" {
-			f.Help, f.Fix = fmt.Sprintf("did you mean %s?", near), recode(ig, near, sources)
+			f.Help = fmt.Sprintf("did you mean %s?", near)
 		}
 		return f
 	case catalogue[i].Effect != diag.Report || catalogue[i].Severity() == diag.Error:
@@ -100,23 +100,4 @@ func alone(at diag.Span, source []byte) bool {
 	before := source[:min(at.Start.Offset, len(source))]
 	line := before[bytes.LastIndexByte(before, '\n')+1:]
 	return len(bytes.TrimSpace(line)) == 0
-}
-
-// recode replaces the code in the comment.
-func recode(ig *diag.Ignore, code string, sources map[string][]byte) *diag.Fix {
-	source := sources[ig.Span.File]
-	if ig.Span.Start.Offset > len(source) {
-		return nil
-	}
-	at := bytes.Index(source[ig.Span.Start.Offset:], []byte(ig.Code))
-	if at < 0 {
-		return nil
-	}
-	span := ig.Span
-	span.Start.Offset += at
-	span.Start.Column += at
-	span.End = span.Start
-	span.End.Offset += len(ig.Code)
-	span.End.Column += len(ig.Code)
-	return &diag.Fix{Title: fmt.Sprintf("replace %s with %s", ig.Code, code), Edits: []diag.Edit{{Span: span, New: code}}}
 }

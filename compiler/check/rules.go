@@ -35,6 +35,8 @@ var Rules = []Rule{
 	{selectorsMeet, runSelectorsMeet},
 	{outsiderIsService, runOutsiderIsService},
 	{outsiderIsEverybody, runOutsiderIsEverybody},
+	{outsidersShare, runOutsidersShare},
+	{outsiderSquats, runOutsiderSquats},
 	{inRootNamespace, runInRootNamespace},
 
 	{samePattern, runSamePattern},

@@ -29,7 +29,7 @@ func runNeedsSidecar(p *Pass) {
 			Message: fmt.Sprintf("%s has no sidecar in %s (mtls: none), so nothing enforces %s", s.Key(), clusterNames(ws), asked),
 			Help:    "give its pods a sidecar and say `mtls: permissive`, or let the exception say `authz: off` and `outbound: open` too",
 			Related: related(by, asked+" is asked for here"),
-			Objects: []string{"Service " + s.Key()}, Field: "stages.mtls",
+			Objects: []string{s.Object()}, Field: "stages.mtls",
 		})
 	})
 }
@@ -90,8 +90,7 @@ var underFloor = &diag.Rule{
 
 func runUnderFloor(p *Pass) {
 	p.eachFaulty(func(w *model.Workload) bool {
-		excepted := w.Exception != nil && w.Exception.Stages.Authz.Value != ""
-		return !w.Retired && w.Floor && w.Stages.Authz != model.AuthzEnforce && !excepted
+		return !w.Retired && w.Floor && w.Stages.Authz != model.AuthzEnforce && w.OpenBy == nil
 	}, func(s *model.Service, ws []*model.Workload) {
 		w := ws[0]
 		floor := w.Cluster.Doc.Spec.Floor.Span
@@ -102,7 +101,7 @@ func runUnderFloor(p *Pass) {
 			Message: fmt.Sprintf("%s is at authz: %s in %s, under a floor that would cut off all of its callers", s.Key(), w.Stages.Authz, clusterNames(ws)),
 			Help:    "say `authz: enforce`, or let the platform write an exception for it in the Mesh document, with a reason and an end",
 			Related: related(floor, "the floor"),
-			Objects: []string{"Service " + s.Key()}, Field: "stages.authz",
+			Objects: []string{s.Object()}, Field: "stages.authz",
 		})
 	})
 }
@@ -143,9 +142,10 @@ func runCallerWithoutIdentity(p *Pass) {
 	for s, b := range of {
 		slices.Sort(b.clusters)
 		p.Report(b.at, diag.Finding{
+			Items:   b.callees,
 			Message: fmt.Sprintf("%s has no sidecar in %s, so it has no identity to call with: withheld are %s", s.Key(), strings.Join(slices.Compact(b.clusters), ", "), some(b.callees)),
 			Help:    "give its pods a sidecar (`mtls: permissive`); until then the provider can declare it an Outsider by its addresses, with an end date",
-			Objects: []string{"Service " + s.Key(), "Mesh " + s.Mesh.Name}, Field: "stages.mtls",
+			Objects: []string{s.Object(), "Mesh " + s.Mesh.Name}, Field: "stages.mtls",
 		})
 	}
 }
@@ -184,19 +184,12 @@ var idleException = &diag.Rule{
 
 func runIdleException(p *Pass) {
 	for _, m := range p.Estate.Meshes {
-		used := map[*syntax.Exception]bool{}
-		for _, c := range m.Clusters {
-			for _, w := range c.Workloads {
-				if w.Exception != nil && w.Loosened {
-					used[w.Exception] = true
-				}
-			}
-		}
 		exceptions := m.Doc.Spec.Exceptions.Items
 		for i := range exceptions {
 			e := &exceptions[i]
-			if used[e] || m.Service(e.Service.Value) == nil { // an unknown name has a finding of its own
-				continue
+			s := m.Service(e.Service.Value)
+			if s == nil || slices.ContainsFunc(s.Workloads, func(w *model.Workload) bool { return w.RestsOn(e) }) {
+				continue // an unknown name has a finding of its own
 			}
 			p.Report(e.Service.Span, diag.Finding{
 				Message: fmt.Sprintf("this exception loosens nothing for %s: its stages are no stricter without it", e.Service.Value),
@@ -235,7 +228,7 @@ func runInRetired(p *Pass) {
 		f := diag.Finding{
 			Message: fmt.Sprintf("namespace %s is retired in %s: %s calls nobody there and nobody calls it", s.Namespace.Name, clusterNames(ws), s.Key()),
 			Help:    "move the Service to another namespace, or delete its document",
-			Objects: []string{"Service " + s.Key()}, Field: "metadata.namespace",
+			Objects: []string{s.Object()}, Field: "metadata.namespace",
 		}
 		if who := callers[s.Doc]; len(who) > 0 {
 			f.Message += " (it was called by " + some(who) + ")"
@@ -260,7 +253,7 @@ func runInRootNamespace(p *Pass) {
 				p.Report(s.Doc.Metadata.Namespace.Span, diag.Finding{
 					Message: fmt.Sprintf("%s is in %s, the root namespace of mesh %s, whose policies hold for all namespaces", s.Key(), m.RootNamespace, m.Name),
 					Help:    "move it to a namespace of its own; what must stay there has policies of its own, which writ leaves alone",
-					Objects: []string{"Service " + s.Key()}, Field: "metadata.namespace",
+					Objects: []string{s.Object()}, Field: "metadata.namespace",
 				})
 			}
 		}

@@ -101,6 +101,9 @@ type Finding struct {
 	// finding's identity, which survives moved lines, renamed files and reworded messages.
 	Objects []string
 	Field   string
+	// Items are what one finding is about that stands for many, like the accesses that a cluster's fault withholds. A change that
+	// adds an item causes the finding, also where the base has it for others.
+	Items []string
 	// Ignored is the ignore that silences the finding, nil otherwise.
 	Ignored *Ignore
 }

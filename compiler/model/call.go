@@ -47,7 +47,9 @@ func (r *resolver) resolveCalls() {
 					s.Grants = append(s.Grants, g)
 				}
 			}
+			before := len(r.found)
 			s.Intents = r.resolveIntents(m, Caller{Service: s}, s.Namespace.Name, s.Doc.Spec.Intents.Items)
+			s.Slips = s.Slips || len(r.found) > before
 		}
 		for _, o := range m.Outsiders {
 			o.Intents = r.resolveIntents(m, Caller{Outsider: o}, "", o.Doc.Spec.Intents.Items)
@@ -65,8 +67,10 @@ func qualify(name, namespace string) string {
 
 // resolveGrant returns nil for a grant that admits nobody of this mesh.
 func (r *resolver) resolveGrant(s *Service, d *syntax.Grant) *Grant {
+	before := len(r.found)
+	defer func() { s.Slips = s.Slips || len(r.found) > before }()
 	g := &Grant{Doc: d, Provider: s, Used: map[*Endpoint]bool{}}
-	object, field := "Service "+s.Key(), "spec.grants["+grantee(d.From)+"]"
+	object, field := s.Object(), "spec.grants["+grantee(d.From)+"]"
 	g.Endpoints = r.resolveEndpointNames(s, d.Endpoints.Items, object, field)
 	switch from := d.From; {
 	case from.Team.Value != "":
@@ -251,7 +255,9 @@ func (r *resolver) accessesOf(m *Mesh, in *Intent) {
 	}
 	if len(waiting) > 0 {
 		m.Pending = append(m.Pending, waiting...)
-		r.pending(in, waiting)
+		if !in.To.Slips { // a misspelt grant may be the very consent
+			r.pending(in, waiting)
+		}
 	}
 }
 

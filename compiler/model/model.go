@@ -67,9 +67,9 @@ func (c *Cluster) Accepts(trustDomain string) bool {
 
 // Admits reports whether a policy in c that names the first trust domain admits a peer of the second: istiod expands a
 // principal of its own domain, or of an alias, to all of them, and keeps any other as it is
-// (istio pilot/pkg/security/trustdomain, ReplaceTrustDomainAliases).
+// (istio pilot/pkg/security/trustdomain, ReplaceTrustDomainAliases). To it, cluster.local is whatever its own domain is.
 func (c *Cluster) Admits(named, peer string) bool {
-	return named == peer || c.trust[named] && c.trust[peer]
+	return named == peer || (c.trust[named] || named == "cluster.local") && c.trust[peer]
 }
 
 // Team owns namespaces and a folder.
@@ -128,12 +128,26 @@ type Service struct {
 	Grants    []*Grant
 	Intents   []*Intent
 
-	ports     map[string]*Port
-	endpoints map[string]*Endpoint
+	// Slips says that a name in its intents or grants resolved nowhere: what seems to be missing may be meant by it.
+	Slips bool
+	// Namesake says that another document has the same namespace and name, in another mesh.
+	Namesake bool
+
+	ports      map[string]*Port
+	endpoints  map[string]*Endpoint
+	portsClash bool
 }
 
 // Key is namespace/name.
 func (s *Service) Key() string { return s.Namespace.Name + "/" + s.Name }
+
+// Object names the Service's document in fingerprints.
+func (s *Service) Object() string {
+	if s.Namesake {
+		return "Service " + s.Key() + " of mesh " + s.Mesh.Name
+	}
+	return "Service " + s.Key()
+}
 
 // Endpoint finds an endpoint by name, nil if there is none.
 func (s *Service) Endpoint(name string) *Endpoint { return s.endpoints[name] }
@@ -147,14 +161,19 @@ type Workload struct {
 	Hosts       []string
 	TargetPorts map[string]int // by name of port
 	Stages      Stages
-	// Exception is what loosens the workload's stages, nil where nothing does.
-	Exception *syntax.Exception
-	// Loosened says that the stages are looser than they would be without the exception.
-	Loosened bool
+	// OpenBy is the exception that lets the workload stand at its authz under a floor, nil where none does.
+	OpenBy *syntax.Exception
 	// Floor says that whatever the workload does not allow is refused by its namespace or cluster.
 	Floor bool
 	// Retired says that the namespace is on its way out: nobody calls the workload and it calls nobody.
 	Retired bool
+
+	loosenedBy []*syntax.Exception
+}
+
+// RestsOn reports whether the workload's stages would be stricter without the exception.
+func (w *Workload) RestsOn(e *syntax.Exception) bool {
+	return slices.Contains(w.loosenedBy, e) || e == w.OpenBy && w.Floor && w.Stages.Authz != AuthzEnforce
 }
 
 // Label is a label that the workload's pods carry.
@@ -254,7 +273,7 @@ func (c Caller) Object() string {
 	if c.Outsider != nil {
 		return "Outsider " + c.Outsider.Name
 	}
-	return "Service " + c.Service.Key()
+	return c.Service.Object()
 }
 
 // Intent is one entry of a caller.

@@ -10,6 +10,7 @@ import (
 type Pattern struct {
 	Text     string
 	segments []segment
+	istio    string
 }
 
 type segment struct {
@@ -46,6 +47,7 @@ func ParsePattern(text string) (Pattern, error) {
 		}
 		p.segments = append(p.segments, s)
 	}
+	p.istio = p.render()
 	return p, nil
 }
 
@@ -59,6 +61,8 @@ func parseSegment(part string) (segment, error) {
 		return segment{}, fmt.Errorf("%q: a variable is a whole segment, like /orders/{id}", part)
 	case strings.Contains(part, "*"):
 		return segment{}, fmt.Errorf("%q: '*' is not how paths are written here: {id} stands for one segment and {rest...} for all that follow", part)
+	case len(part) > 1 && part[0] == ':':
+		return segment{}, fmt.Errorf("%q would be matched letter by letter: a variable is written {%s}", part, part[1:])
 	case part == "." || part == "..":
 		return segment{}, fmt.Errorf("%q is resolved before a policy sees the path, so it never matches: write the path that it leads to", part)
 	}
@@ -132,11 +136,14 @@ func grpcPattern(name string) Pattern {
 	if isMethod {
 		p.segments[1] = segment{literal, method}
 	}
+	p.istio = p.render()
 	return p
 }
 
 // Istio is the pattern in the syntax of AuthorizationPolicy paths: {*} for one segment, {**} for the rest.
-func (p Pattern) Istio() string {
+func (p Pattern) Istio() string { return p.istio }
+
+func (p Pattern) render() string {
 	var b strings.Builder
 	for _, s := range p.segments {
 		b.WriteByte('/')

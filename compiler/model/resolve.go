@@ -32,6 +32,7 @@ func Resolve(tree *syntax.Tree) (*Estate, diag.List) {
 	r.checkExceptions()
 	r.resolveCalls()
 	r.deriveAccesses()
+	r.doubtFixes()
 	return r.estate, r.found
 }
 
@@ -299,10 +300,40 @@ func (r *resolver) unknown(rule *diag.Rule, name syntax.Text, kind string, known
 	r.add(rule, name.Span, f)
 }
 
+// doubtFixes takes the fix away where several files use a name that nobody declares: then it is its declaration, more likely,
+// that is misspelt, and a machine that follows it would misspell all of them.
+func (r *resolver) doubtFixes() {
+	files := map[string]map[string]bool{}
+	key := func(f diag.Finding) string { return f.Rule.Code + f.Message }
+	for _, f := range r.found {
+		if f.Fix == nil {
+			continue
+		}
+		if files[key(f)] == nil {
+			files[key(f)] = map[string]bool{}
+		}
+		files[key(f)][f.Span.File] = true
+	}
+	for i := range r.found {
+		f := &r.found[i]
+		if n := len(files[key(*f)]); f.Fix != nil && n > 1 {
+			f.Help += fmt.Sprintf(" or is it the declaration that is misspelt, as %d files say this name?", n)
+			f.Fix = nil
+		}
+	}
+}
+
 // nearestName also finds a name whose last part was right and whose namespace was not.
 func nearestName(name string, known []string) string {
 	if near := diag.Nearest(name, known); near != "" {
 		return near
+	}
+	// A host of Kubernetes' DNS is the name of its Service, the other way round.
+	if service, rest, ok := strings.Cut(name, "."); ok {
+		namespace, _, _ := strings.Cut(rest, ".")
+		if slices.Contains(known, namespace+"/"+service) {
+			return namespace + "/" + service
+		}
 	}
 	_, last, qualified := strings.Cut(name, "/")
 	if !qualified {

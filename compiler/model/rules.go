@@ -102,6 +102,12 @@ var (
 		Why:   "Istio drops a rule with HTTP fields from a TCP port (pilot/pkg/security/authz/model, checkError), so the access would be refused.",
 	}
 
+	DuplicatePort = &diag.Rule{
+		Code: "END-007", Name: "duplicate-port", Effect: diag.Stop,
+		Title: "two ports of a Service have one number",
+		Why:   "A Kubernetes Service has each port number once, so one of the two is not what its author means, and a policy would open the other.",
+	}
+
 	PerTwice = &diag.Rule{
 		Code: "PER-001", Name: "per-overlap", Effect: diag.Stop,
 		Title: "two `per` entries of a Service meet in one Cluster",
@@ -130,6 +136,6 @@ var Rules = []*diag.Rule{
 	DuplicateName, UnknownMesh, UnknownCluster, SelectsNothing, UnknownService, UnknownEndpoint, UnknownTeam, UnknownOutsider,
 	UnknownPort, DuplicateReference,
 	OutsideFolder, NamespaceOfNobody, NamespaceOfTwo, NotInNamespace, ForeignOutsider,
-	BadPath, NoPortFits, SeveralPortsFit, HTTPOnTCP,
+	BadPath, NoPortFits, SeveralPortsFit, HTTPOnTCP, DuplicatePort,
 	PerTwice, PerNowhere, NoCluster, Pending,
 }

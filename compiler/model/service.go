@@ -13,6 +13,10 @@ import (
 // placeServices makes a Service of every document in every mesh that it is placed in, with its workloads and endpoints.
 func (r *resolver) placeServices(docs []*syntax.Service) {
 	first := map[string]*syntax.Service{}
+	documents := map[string]int{}
+	for _, d := range docs {
+		documents[d.Metadata.Namespace.Value+"/"+d.Metadata.Name.Value]++
+	}
 	for _, d := range docs {
 		key := d.Metadata.Namespace.Value + "/" + d.Metadata.Name.Value
 		r.services[key] = true
@@ -32,7 +36,7 @@ func (r *resolver) placeServices(docs []*syntax.Service) {
 				r.duplicate("Service", key, m.services[key].Doc.Metadata.Name, d.Metadata.Name)
 				continue
 			}
-			s := &Service{Doc: d, Mesh: m, Team: t, Namespace: n, Name: d.Metadata.Name.Value}
+			s := &Service{Doc: d, Mesh: m, Team: t, Namespace: n, Name: d.Metadata.Name.Value, Namesake: documents[key] > 1}
 			m.services[key] = s
 			m.Services = append(m.Services, s)
 			r.resolvePorts(s)
@@ -135,6 +139,17 @@ func (r *resolver) resolvePorts(s *Service) {
 	s.ports = map[string]*Port{}
 	for i := range s.Doc.Spec.Ports {
 		e := &s.Doc.Spec.Ports[i]
+		for _, other := range s.Doc.Spec.Ports[:i] {
+			if other.Value.Port.Value == e.Value.Port.Value {
+				r.add(DuplicatePort, e.Value.Port.Span, diag.Finding{
+					Message: fmt.Sprintf("ports %q and %q of %s have one number, %d", other.Key.Value, e.Key.Value, s.Key(), e.Value.Port.Value),
+					Help:    "a Kubernetes Service has each number once: delete one, or correct its number",
+					Related: []diag.Related{{Span: other.Value.Port.Span, Message: "the other port"}},
+					Objects: []string{s.Object()}, Field: "spec.ports." + e.Key.Value + ".port",
+				})
+				s.portsClash = true
+			}
+		}
 		s.ports[e.Key.Value] = &Port{
 			Name: e.Key.Value, Number: e.Value.Port.Value, Doc: &e.Value,
 			Protocol: cmp.Or(e.Value.Protocol.Value, "http"),
@@ -146,7 +161,7 @@ func (r *resolver) resolveWorkloads(s *Service, clusters []*Cluster) {
 	taken := map[*Cluster]*syntax.Per{}
 	for i := range s.Doc.Spec.Per.Items {
 		p := &s.Doc.Spec.Per.Items[i]
-		object, field := "Service "+s.Key(), "spec.per"
+		object, field := s.Object(), "spec.per"
 		chosen := r.choose(p.Clusters, r.estate.Clusters, nil, object, field)
 		for _, c := range chosen {
 			if other := taken[c]; other != nil && c.Mesh == s.Mesh {
@@ -189,7 +204,7 @@ func (s *Service) placedIn(c *Cluster) bool {
 func (r *resolver) checkTargetPorts(s *Service, p *syntax.Per) {
 	for _, e := range p.TargetPorts {
 		if s.ports[e.Key.Value] == nil {
-			r.unknown(UnknownPort, e.Key, "port", keys(s.ports), "Service "+s.Key(), "spec.per.targetPorts."+e.Key.Value)
+			r.unknown(UnknownPort, e.Key, "port", keys(s.ports), s.Object(), "spec.per.targetPorts."+e.Key.Value)
 		}
 	}
 }
@@ -252,17 +267,31 @@ func (w *Workload) resolveStages() {
 		}
 	}
 	w.Stages = st.tighten(s.Doc.Spec.Stages)
-	exceptions := c.Mesh.Doc.Spec.Exceptions.Items
-	for i := range exceptions {
-		e := &exceptions[i]
-		if e.Service.Value == s.Key() && selects(e.Clusters, c) {
-			looser := w.Stages.loosen(e.Stages)
-			w.Loosened = w.Loosened || looser.MTLS != w.Stages.MTLS || looser.Authz != w.Stages.Authz || looser.Outbound != w.Stages.Outbound
-			w.Stages, w.Exception = looser, e
-		}
-	}
+	w.except(c.Mesh.Doc.Spec.Exceptions.Items)
 	w.Floor = s.Namespace.Floor(c) != nil || c.Doc.Spec.Floor.Value
 	w.Retired = s.Namespace.Retired(c)
+}
+
+// except loosens each axis as far as some exception for the workload does.
+func (w *Workload) except(exceptions []syntax.Exception) {
+	strict := w.Stages
+	var all []*syntax.Exception
+	for i := range exceptions {
+		e := &exceptions[i]
+		if e.Service.Value != w.Service.Key() || !selects(e.Clusters, w.Cluster) {
+			continue
+		}
+		all = append(all, e)
+		if l := strict.loosen(e.Stages); l.MTLS < strict.MTLS || l.Authz < strict.Authz || l.Outbound < strict.Outbound {
+			w.loosenedBy = append(w.loosenedBy, e)
+		}
+		w.Stages = w.Stages.loosen(e.Stages)
+	}
+	for _, e := range all {
+		if a := value[Authz](authzNames, e.Stages.Authz); a != 0 && a <= w.Stages.Authz && w.OpenBy == nil {
+			w.OpenBy = e
+		}
+	}
 }
 
 // selects reports whether a selection, all clusters where it was not written, has the cluster in it.
@@ -288,7 +317,7 @@ func (r *resolver) resolveEndpoints(s *Service) {
 // resolvePort finds the one port that the endpoint is on.
 func (r *resolver) resolvePort(e *Endpoint) {
 	s, d := e.Service, e.Doc
-	object, field := "Service "+s.Key(), "spec.endpoints."+e.Name
+	object, field := s.Object(), "spec.endpoints."+e.Name
 	if d.Port.Value != "" {
 		e.Port = s.ports[d.Port.Value]
 		switch {
@@ -312,6 +341,9 @@ func (r *resolver) resolvePort(e *Endpoint) {
 		return
 	}
 	e.Broken = true
+	if s.portsClash {
+		return // what fits is not to be told until the ports are
+	}
 	if len(fit) == 0 {
 		r.noPortFits(e, object, field)
 		return
@@ -424,7 +456,7 @@ func (r *resolver) resolveOperations(e *Endpoint) {
 		f := diag.Finding{
 			Message: err.Error(),
 			Help:    "write literal segments, {id} for one segment, {rest...} at the end for all that follow",
-			Objects: []string{"Service " + e.Service.Key()}, Field: "spec.endpoints." + e.Name + ".paths[" + t.Value + "]",
+			Objects: []string{e.Service.Object()}, Field: "spec.endpoints." + e.Name + ".paths[" + t.Value + "]",
 		}
 		if meant := meantPattern(t.Value); meant != "" {
 			f.Help = fmt.Sprintf("did you mean %q?", meant)
@@ -437,6 +469,13 @@ func (r *resolver) resolveOperations(e *Endpoint) {
 // meantPattern is the template that a path in another notation stands for: stars, colons, a missing or doubled slash, a query.
 // Empty where that cannot be told.
 func meantPattern(text string) string {
+	if _, rest, isURL := strings.Cut(text, "://"); isURL {
+		_, rest, _ = strings.Cut(rest, "/")
+		text = "/" + rest
+	}
+	if host, _, _ := strings.Cut(text, "/"); strings.ContainsAny(host, ".:") {
+		return "" // a host in front of the path, or something else again
+	}
 	text, _, _ = strings.Cut(text, "?")
 	text, _, _ = strings.Cut(text, "#")
 	parts := strings.Split(strings.TrimPrefix(text, "/"), "/")
@@ -450,6 +489,8 @@ func meantPattern(text string) string {
 			part = "{rest...}"
 		case part == "*" || part == "{*}":
 			part = "{id}"
+		case strings.HasPrefix(part, ":"):
+			part = "{" + part[1:] + "}"
 		}
 		kept = append(kept, part)
 	}

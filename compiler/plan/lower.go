@@ -53,9 +53,7 @@ func (l *lowering) cluster(c *model.Cluster) Cluster {
 	}
 	slices.SortFunc(p.Floors, func(a, b Floor) int { return cmp.Compare(a.Namespace, b.Namespace) })
 	for _, w := range c.Workloads {
-		if !w.Retired {
-			p.Workloads = append(p.Workloads, l.workload(w))
-		}
+		p.Workloads = append(p.Workloads, l.workload(w))
 	}
 	return p
 }
@@ -87,10 +85,13 @@ func (l *lowering) workload(w *model.Workload) Workload {
 	if p.MTLS == StrictMTLS {
 		p.PlaintextPorts = slices.Sorted(maps.Keys(g.plaintext))
 	}
-	if w.Stages.Authz != model.AuthzOff {
+	if w.Retired {
+		p.Authz = AuthzOff // its allows are gone, and the floor stands; what was strict or scoped stays so
+	}
+	if p.Authz != AuthzOff {
 		p.Policies = g.policies(p.Name)
 	}
-	if w.Floor && w.Stages.Authz != model.AuthzEnforce && w.Exception != nil {
+	if w.Floor && !w.Retired && w.Stages.Authz != model.AuthzEnforce && w.OpenBy != nil {
 		p.AllowAll = allowAll(w)
 	}
 	if w.Stages.Outbound == model.OutboundScoped {
@@ -100,12 +101,12 @@ func (l *lowering) workload(w *model.Workload) Workload {
 }
 
 func allowAll(w *model.Workload) *Exception {
-	return &Exception{Because: w.Exception.Because.Value, Until: w.Exception.Until.Value, Origin: "Mesh " + w.Cluster.Mesh.Name}
+	return &Exception{Because: w.OpenBy.Because.Value, Until: w.OpenBy.Until.Value, Origin: "Mesh " + w.Cluster.Mesh.Name}
 }
 
 // outbound is the hosts of every Service that the workload may call, and those that the mesh lists as always reachable.
 func (l *lowering) outbound(w *model.Workload) *Outbound {
-	hosts, intents := map[string]bool{}, map[string][]string{}
+	hosts, intents := map[string]bool{}, map[line]bool{}
 	for _, h := range w.Cluster.Mesh.Doc.Spec.Reachable.Items {
 		hosts[h.Value] = true
 	}
@@ -114,24 +115,23 @@ func (l *lowering) outbound(w *model.Workload) *Outbound {
 			continue
 		}
 		for _, to := range a.Callee().Workloads {
-			if to.Retired || !w.Cluster.Discovers(to.Cluster) {
+			if w.Retired || to.Retired || !w.Cluster.Discovers(to.Cluster) {
 				continue
 			}
 			ns := to.Service.Namespace.Name
 			for _, h := range to.Hosts {
 				hosts[ns+"/"+h+"."+ns+".svc."+w.Cluster.Mesh.Domain] = true
 			}
-			intents[a.Callee().Key()] = append(intents[a.Callee().Key()], a.Endpoint.Name)
+			intents[line{a.Callee().Key(), a.Consent == model.ByPlatform, a.Endpoint.Name}] = true
 		}
 	}
-	return &Outbound{Hosts: slices.Sorted(maps.Keys(hosts)), Intents: lines(intents, nil)}
+	return &Outbound{Hosts: slices.Sorted(maps.Keys(hosts)), Intents: few(lines(intents))}
 }
 
 // gathered is who may do what at one workload.
 type gathered struct {
 	callers   map[peer][]*model.Endpoint
-	keys      map[peer]map[string]bool // callers' keys, for the annotation
-	platform  map[string]bool          // keys that are let in on the platform's word
+	keys      map[peer]map[line]bool // who asks for what, for the annotation
 	target    map[*model.Endpoint]int
 	plaintext map[int]bool
 }
@@ -144,7 +144,7 @@ type peer struct {
 
 func (l *lowering) gather(w *model.Workload) *gathered {
 	g := &gathered{
-		callers: map[peer][]*model.Endpoint{}, keys: map[peer]map[string]bool{}, platform: map[string]bool{},
+		callers: map[peer][]*model.Endpoint{}, keys: map[peer]map[line]bool{},
 		target: map[*model.Endpoint]int{}, plaintext: map[int]bool{},
 	}
 	for _, e := range w.Service.Endpoints {
@@ -197,13 +197,16 @@ func (g *gathered) add(p peer, a *model.Access) {
 		g.callers[p] = append(g.callers[p], a.Endpoint)
 	}
 	if g.keys[p] == nil {
-		g.keys[p] = map[string]bool{}
+		g.keys[p] = map[line]bool{}
 	}
-	key := a.Caller.Key()
-	g.keys[p][key] = true
-	if a.Consent == model.ByPlatform {
-		g.platform[key] = true
-	}
+	g.keys[p][line{a.Caller.Key(), a.Consent == model.ByPlatform, a.Endpoint.Name}] = true
+}
+
+// line is an endpoint that somebody asks for: a caller's intent, or the platform for a caller.
+type line struct {
+	caller   string
+	platform bool
+	endpoint string
 }
 
 // Istio takes 512 rules in an AuthorizationPolicy (istio.io/api security/v1beta1/authorization_policy.proto). An object is kept
@@ -213,12 +216,14 @@ const (
 	maxRules      = 512
 	maxBytes      = 256 << 10
 	maxPrincipals = 500
+	maxObjects    = 1024 // many more than LIM-002 lets come to be
 )
 
 // policies divides the rules over as few objects as their limits allow: always a power of two, each caller in the one that its
 // hash says, so that one caller more changes one object.
 func (g *gathered) policies(name string) []Policy {
 	for n := uint32(1); ; n *= 2 {
+		last := n >= maxObjects
 		buckets := make([][]peer, n)
 		for p := range g.callers {
 			h := fnv.New32a()
@@ -235,8 +240,8 @@ func (g *gathered) policies(name string) []Policy {
 			}
 			fits = fits && (len(policies[i].Rules) <= maxRules && size(policies[i]) <= maxBytes || len(b) <= 1)
 		}
-		if fits {
-			return policies
+		if fits || last {
+			return slices.DeleteFunc(policies, func(p Policy) bool { return len(p.Rules) == 0 && p.Name != name })
 		}
 	}
 }
@@ -267,7 +272,7 @@ func (g *gathered) policy(name string, peers []peer) Policy {
 	})
 	rules := map[string]*Rule{}
 	var order []string
-	intents := map[string][]string{}
+	intents := map[line]bool{}
 	for _, p := range peers {
 		endpoints := g.callers[p]
 		slices.SortFunc(endpoints, func(a, b *model.Endpoint) int { return cmp.Compare(a.Name, b.Name) })
@@ -281,16 +286,14 @@ func (g *gathered) policy(name string, peers []peer) Policy {
 		} else {
 			rules[key].Principals = append(rules[key].Principals, p.principal)
 		}
-		for k := range g.keys[p] {
-			for _, e := range endpoints {
-				intents[k] = append(intents[k], e.Name)
-			}
-		}
+		maps.Copy(intents, g.keys[p])
 	}
 	slices.Sort(order)
-	policy := Policy{Name: name, Intents: lines(intents, g.platform)}
+	policy := Policy{Name: name, Intents: lines(intents)}
 	for _, key := range order {
-		policy.Rules = append(policy.Rules, cut(*rules[key])...)
+		for _, r := range apart(*rules[key]) {
+			policy.Rules = append(policy.Rules, cut(r)...)
+		}
 	}
 	return policy
 }
@@ -304,6 +307,26 @@ func ruleKey(p peer, endpoints []*model.Endpoint) string {
 	}
 	b.WriteString(p.cidrs)
 	return b.String()
+}
+
+// apart gives operations on whole ports a rule of their own: on a TCP port Istio drops every rule of which any operation has a
+// method or a path (pilot/pkg/security/authz/model, Generate), the operations without them included.
+func apart(r Rule) []Rule {
+	var ports, requests []Operation
+	for _, o := range r.Operations {
+		if o.Methods == nil && o.Paths == nil {
+			ports = append(ports, o)
+		} else {
+			requests = append(requests, o)
+		}
+	}
+	if len(ports) == 0 || len(requests) == 0 {
+		return []Rule{r}
+	}
+	return []Rule{
+		{Principals: r.Principals, CIDRs: r.CIDRs, Operations: ports},
+		{Principals: r.Principals, CIDRs: r.CIDRs, Operations: requests},
+	}
 }
 
 func cut(r Rule) []Rule {
@@ -345,16 +368,32 @@ func (g *gathered) operations(endpoints []*model.Endpoint) []Operation {
 }
 
 // lines writes keys for an annotation: who, and the endpoints that they name.
-func lines(intents map[string][]string, platform map[string]bool) []string {
+func lines(intents map[line]bool) []string {
+	endpoints := map[line][]string{}
+	for l := range intents {
+		who := line{caller: l.caller, platform: l.platform}
+		endpoints[who] = append(endpoints[who], l.endpoint)
+	}
 	var all []string
-	for key, endpoints := range intents {
-		slices.Sort(endpoints)
-		line := key + " " + strings.Join(slices.Compact(endpoints), ",")
-		if platform[key] {
-			line += " (infrastructure)"
+	for who, names := range endpoints {
+		slices.Sort(names)
+		text := who.caller + " " + strings.Join(names, ",")
+		if who.platform {
+			text += " (infrastructure)"
 		}
-		all = append(all, line)
+		all = append(all, text)
 	}
 	slices.Sort(all)
 	return all
+}
+
+// few keeps an annotation that cannot be divided over several objects well below Kubernetes' limit.
+func few(lines []string) []string {
+	n := 0
+	for i, l := range lines {
+		if n += len(l) + 1; n > maxBytes/2 {
+			return append(slices.Clone(lines[:i]), fmt.Sprintf("... and %d more", len(lines)-i))
+		}
+	}
+	return lines
 }

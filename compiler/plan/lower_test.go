@@ -22,7 +22,7 @@ func crowd(callers, endpoints int, pick func(caller int) []int) *gathered {
 	s := &model.Service{Name: "popular", Namespace: &model.Namespace{Name: "shop"}}
 	var all []*model.Endpoint
 	g := &gathered{
-		callers: map[peer][]*model.Endpoint{}, keys: map[peer]map[string]bool{}, platform: map[string]bool{},
+		callers: map[peer][]*model.Endpoint{}, keys: map[peer]map[line]bool{},
 		target: map[*model.Endpoint]int{}, plaintext: map[int]bool{},
 	}
 	for i := range endpoints {

@@ -116,7 +116,7 @@ func wantType(t *testing.T, path, got, want string) {
 func TestEveryKeywordOfTheSchemasIsRanked(t *testing.T) {
 	silent := []string{
 		"$schema", "$id", "$ref", "$defs", "title", "description", "examples", "default", "patternErrorMessage",
-		"errorMessage", "properties", "propertyNames", "items", "if", "then", "else", "allOf", "dependentSchemas",
+		"errorMessage", "helpMessage", "properties", "propertyNames", "items", "if", "then", "else", "allOf", "dependentSchemas",
 	}
 	var walk func(v any, names bool)
 	walk = func(v any, names bool) {

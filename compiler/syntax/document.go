@@ -13,7 +13,11 @@ type document struct {
 	file  string
 	kind  *Kind // nil until it is known
 	diags diag.List
+	more  int // mistakes that are counted alone
 }
+
+// full reports whether the document has so many findings that no more are worth the work.
+func (d *document) full() bool { return len(d.diags) >= manyFindings }
 
 // parse returns the struct of the document's kind, nil where anything is wrong with it. The shape of an opaque document cannot
 // be judged: it is read no further than its name.

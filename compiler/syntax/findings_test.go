@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -62,6 +63,8 @@ var findings = []struct {
 		"write the value itself; put a text that begins with '*' in quotes", "",
 	},
 	{"merge key", service + "spec:\n  <<: {hosts: [a]}\n", `5:3 SYN-010 a merge key is not allowed here`, "write the fields themselves", ""},
+	{"directive", "# a comment\n%YAML 1.1\n---\n" + service + "spec: {}\n", `2:1 SYN-010 a directive is not allowed here`, "leave the line out", ""},
+	{"directive behind a document", mesh + "spec: {}\n...\n%TAG ! a:\n---\n" + service + "spec: {}\n", `6:1 SYN-010 a directive is not allowed here`, "leave the line out", ""},
 	{"tag", service + "spec: {hosts: [!!str a]}\n", `4:16 SYN-010 a tag is not allowed here`, "leave it out; quotes make a text of anything", ""},
 
 	{
@@ -145,11 +148,11 @@ var findings = []struct {
 
 	{
 		"missing field", team + "spec: {owners: [\"@a/b\"], namespaces: {shop: {}}}\n",
-		`4:1 SYN-015 spec has no contact`, `add contact: "#team-shop"`, "",
+		`4:1 SYN-015 spec has no contact`, `add contact: ..., like "#team-shop"`, "",
 	},
 	{
 		"missing field of an item", service + "spec:\n  intents:\n    - to: a/b\n      endpoints: [c]\n",
-		`6:7 SYN-015 spec.intents[a/b] has no because`, `add because: "labels for parcels are printed at checkout"`, "",
+		`6:7 SYN-015 spec.intents[a/b] has no because`, `add because: ..., like "labels for parcels are printed at checkout"`, "",
 	},
 	{
 		"missing apiVersion", "# a comment\nkind: Mesh\nmetadata: {name: a}\nspec: {}\n",
@@ -158,7 +161,7 @@ var findings = []struct {
 	},
 	{
 		"methods without paths", service + "spec: {endpoints: {read: {methods: [GET]}}}\n",
-		`4:27 SYN-015 spec.endpoints.read has methods without paths`, `add paths: ["/v1/customers/{id}/address"]`, "",
+		`4:27 SYN-015 spec.endpoints.read has methods without paths`, `add paths: ..., like ["/v1/customers/{id}/address"]`, "",
 	},
 	{
 		"neither identity nor cidrs", lb + "spec: {because: a, until: 2027-05-01}\n",
@@ -213,6 +216,11 @@ var findings = []struct {
 		`3:18 SYN-018 "Prod" is not a valid name`,
 		"a name is lower-case letters, digits and '-', and begins and ends with a letter or digit: prod",
 		"apiVersion: writ.dev/v1alpha1\nkind: Mesh\nmetadata: {name: 'prod'}\nspec: {}\n",
+	},
+	{
+		"look-alike", "apiVersion: writ.dev/v1alpha1\nkind: Mesh\nmetadata: {name: \u0441art}\nspec: {}\n",
+		"3:18 SYN-018 \"\u0441art\" is not a valid name: it has the character U+0441",
+		"a name is lower-case letters, digits and '-', and begins and ends with a letter or digit", "",
 	},
 	{
 		"key with an underscore", service + "spec: {endpoints: {read_it: {port: http}}}\n",
@@ -300,8 +308,31 @@ var findings = []struct {
 		"a grant is from one Service, or from one team, or from one outsider", "",
 	},
 	{
-		"listed twice", service + "spec:\n  hosts:\n    - a\n    - b\n    - a\n",
-		`8:7 SYN-020 "a" is listed twice in spec.hosts`, "remove one of the two", service + "spec:\n  hosts:\n    - a\n    - b\n",
+		"listed twice in a block, whose comments are somebody's", service + "spec:\n  hosts:\n    - a # kept\n    - b\n    - a\n",
+		`8:7 SYN-020 "a" is listed twice in spec.hosts`, "remove one of the two", "",
+	},
+	{
+		"listed twice", service + "spec: {hosts: [a, b, a]}\n",
+		`4:22 SYN-020 "a" is listed twice in spec.hosts`, "remove one of the two", service + "spec: {hosts: [a, b]}\n",
+	},
+	{
+		"a path without quotes", service + "spec: {endpoints: {a: {methods: [GET], paths: [/product/{id}]}}}\n",
+		`4:48 SYN-001 the path /product/{id} stands without quotes, and YAML takes its '{' for a mapping's`, `write "/product/{id}"`,
+		service + "spec: {endpoints: {a: {methods: [GET], paths: [\"/product/{id}\"]}}}\n",
+	},
+	{
+		"two documents without a line between them", service + "spec: {hosts: [a]}\n" + service + "spec: {hosts: [b]}\n",
+		`5:1 SYN-009 a second document begins here, in the middle of the first`, "put a line of '---' before it",
+		service + "spec: {hosts: [a]}\n---\n" + service + "spec: {hosts: [b]}\n",
+	},
+	{
+		"an endpoint that says nothing", service + "spec: {endpoints: {a: {audience: mesh}}}\n",
+		`4:20 SYN-015 an endpoint says what it offers, and this one says nothing`, "write methods and paths, or grpc, or a port alone for everything on it", "",
+	},
+	{
+		"no space behind a colon", "apiVersion: writ.dev/v1alpha1\nkind: Service\nmetadata: {name:a, namespace: b}\nspec: {}\n",
+		`3:12 SYN-014 a space is missing behind "name:"`, "write name: a",
+		"apiVersion: writ.dev/v1alpha1\nkind: Service\nmetadata: {name: a, namespace: b}\nspec: {}\n",
 	},
 	{
 		"grant from two", service + "spec: {grants: [{from: {team: a, outsider: b}, endpoints: [c]}]}\n",
@@ -373,7 +404,7 @@ func checkFix(t *testing.T, in, fixed string, f diag.Finding) {
 }
 
 func TestEveryRuleIsTested(t *testing.T) {
-	elsewhere := []string{"SYN-004", "SYN-006", "SYN-007", "SYN-008"} // of files and folders: parse_test.go
+	elsewhere := []string{"SYN-004", "SYN-006", "SYN-007", "SYN-008", "SYN-023"} // of files and folders: parse_test.go
 	tested := map[string]bool{}
 	mended := map[string]bool{}
 	for _, code := range elsewhere {
@@ -451,7 +482,7 @@ func TestFindingsAreKnownByNames(t *testing.T) {
 }
 
 func parseOne(text string) (*Tree, diag.List) {
-	return Parse(fstest.MapFS{"policies/a.yaml": {Data: []byte(text)}})
+	return Parse(context.Background(), fstest.MapFS{"policies/a.yaml": {Data: []byte(text)}})
 }
 
 func line(f diag.Finding) string {

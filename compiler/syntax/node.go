@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -360,6 +361,9 @@ func (b *builder) mappingKey(y *yaml.Node, n *node, depth int) *node {
 		return key
 	}
 	key.told = true
+	if n.parent == nil && b.joined(n, key) {
+		return key
+	}
 	b.diags.Add(diag.Finding{
 		Rule: duplicateKey, Span: key.span, Field: join(n.path(), key.value),
 		Message: "duplicate field " + quoted(key.value),
@@ -367,6 +371,24 @@ func (b *builder) mappingKey(y *yaml.Node, n *node, depth int) *node {
 		Related: []diag.Related{{Span: n.keys[first].span, Message: "the first one"}},
 	})
 	return key
+}
+
+// joined tells the fields of a second document that begins without a line of dashes as the one mistake that they are.
+func (b *builder) joined(n, key *node) bool {
+	const first = "apiVersion"
+	if i := n.index[first]; key.value != first {
+		return slices.ContainsFunc(n.keys[i+1:], func(k *node) bool { return k.value == first && k.told })
+	}
+	f := diag.Finding{
+		Rule: duplicateKey, Span: key.span, Field: key.value,
+		Message: "a second document begins here, in the middle of the first", Help: "put a line of '---' before it",
+	}
+	if !n.flow && key.span.Start.Column == 1 {
+		at := diag.Span{File: key.span.File, Start: key.span.Start, End: key.span.Start}
+		f.Fix = &diag.Fix{Title: "put '---' before the second document", Edits: []diag.Edit{{Span: at, New: "---\n"}}}
+	}
+	b.diags.Add(f)
+	return true
 }
 
 // extent sets the spans of a collection whose items are there.

@@ -6,11 +6,11 @@
 package syntax
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
 	"runtime"
 	"slices"
 	"strings"
@@ -23,14 +23,19 @@ const (
 	folder = "policies"
 	// maxSize is how many bytes a file may have. Ten thousand lines of intents fit.
 	maxSize = 1 << 20
+	// maxFindings is how many findings of one file are told. The next one after a hundred helps nobody, and a hostile file of
+	// 1 MiB could have half a million.
+	maxFindings = 100
+	// manyFindings is how many are looked at before the first are picked.
+	manyFindings = 10 * maxFindings
 )
 
 // Parse reads every document below policies/ of an estate. It returns all that it finds, sorted, with what could be read: a
 // list that stops means that the tree is not the whole estate. Folders called overlay below platform/clusters/ hold no
-// documents. The result does not depend on how many files are read at once.
-func Parse(fsys fs.FS) (*Tree, diag.List) {
+// documents. The result does not depend on how many files are read at once. When the context ends, it is worth nothing.
+func Parse(ctx context.Context, fsys fs.FS) (*Tree, diag.List) {
 	paths, diags := walk(fsys)
-	files := readAll(fsys, paths)
+	files := readAll(ctx, fsys, paths)
 	tree := &Tree{Sources: make(map[string][]byte, len(files))}
 	documents := 0
 	for i, f := range files {
@@ -107,12 +112,13 @@ func walk(fsys fs.FS) ([]string, diag.List) {
 }
 
 func isYAML(name string) bool {
+	name = strings.ToLower(name) // a file that is passed over for its letters is a document that nobody misses
 	return strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
 }
 
 // isOverlay reports whether the folder holds a cluster's kustomize patches and hand-written objects.
 func isOverlay(name string) bool {
-	ok, _ := path.Match(folder+"/platform/clusters/*/overlay", name)
+	_, ok := overlayOf(name)
 	return ok
 }
 
@@ -138,12 +144,35 @@ type file struct {
 	decoded   []any // pointers to the structs of kinds.go
 	ignores   []diag.Ignore
 	diags     diag.List
+	more      int // findings that are counted alone
+}
+
+// cut keeps the first findings of a file that has more than so many, and counts the others.
+func (f *file) cut(many int) {
+	if len(f.diags) <= many {
+		return
+	}
+	f.diags.Sort()
+	f.more += len(f.diags) - maxFindings
+	f.diags = slices.Clone(f.diags[:maxFindings]) // so that the others can go
+}
+
+// tellMore says how many findings were cut, behind the last one that was not.
+func (f *file) tellMore(name string) {
+	if f.more == 0 {
+		return
+	}
+	last := f.diags[len(f.diags)-1].Span
+	f.diags.Add(diag.Finding{
+		Rule: tooManyFindings, Span: diag.Span{File: name, Start: last.Start, End: last.Start}, Objects: []string{name},
+		Message: fmt.Sprintf("at least %d more findings in this file are not shown", f.more), Help: "mend the first ones, then look again",
+	})
 }
 
 // readAll reads files side by side, one worker a processor, and returns them in the order of their paths.
-func readAll(fsys fs.FS, paths []string) []file {
+func readAll(ctx context.Context, fsys fs.FS, paths []string) []file {
 	files := make([]file, len(paths))
-	parallel.Each(len(paths), runtime.GOMAXPROCS(0), func(i int) { files[i] = readFile(fsys, paths[i]) })
+	_ = parallel.Each(ctx, len(paths), runtime.GOMAXPROCS(0), func(i int) { files[i] = readFile(fsys, paths[i]) })
 	return files
 }
 
@@ -176,6 +205,11 @@ func parseFile(name string, data []byte) file {
 		f.diags.Add(*fault)
 		return f
 	}
+	if fault := src.directive(); fault != nil {
+		fault.Objects = []string{name}
+		f.diags.Add(*fault)
+		return f
+	}
 	roots, fault := readYAML(src)
 	if fault != nil {
 		fault.Objects = []string{name}
@@ -195,9 +229,13 @@ func parseFile(name string, data []byte) file {
 			f.decoded = append(f.decoded, decoded)
 		}
 		f.diags = append(f.diags, d.diags...)
+		f.more += d.more
+		f.cut(manyFindings)
 	}
 	if fault == nil {
 		f.ignored(src, nodes)
 	}
+	f.cut(maxFindings)
+	f.tellMore(name)
 	return f
 }

@@ -22,7 +22,7 @@ func meshDoc(name string) string {
 }
 
 func TestParseReadsWhatLiesBelowPolicies(t *testing.T) {
-	tree, diags := Parse(mapOf(map[string]string{
+	tree, diags := Parse(t.Context(), mapOf(map[string]string{
 		"policies/b.yaml":                                    meshDoc("b1") + "---\n" + meshDoc("b2"),
 		"policies/a/z.yml":                                   meshDoc("a"),
 		"policies/a-b.yaml":                                  meshDoc("a-b"),
@@ -70,7 +70,7 @@ func TestParseOfNothing(t *testing.T) {
 		"no documents": mapOf(map[string]string{"policies/a.yaml": "# nothing\n"}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			tree, diags := Parse(fsys)
+			tree, diags := Parse(t.Context(), fsys)
 			if tree == nil || len(diags) != 1 || diags[0].Rule != noPolicies || !diags.Stops() {
 				t.Errorf("got\n%s", render(diags))
 			}
@@ -82,12 +82,38 @@ func TestParseRefusesLargeFiles(t *testing.T) {
 	just := bytes.Repeat([]byte("# a comment of 32 bytes, padded\n"), maxSize/32)
 	copy(just, meshDoc("a")+"#")
 	over := append(bytes.Clone(just), '#')
-	tree, diags := Parse(fstest.MapFS{"policies/a.yaml": {Data: just}, "policies/b.yaml": {Data: over}})
+	tree, diags := Parse(t.Context(), fstest.MapFS{"policies/a.yaml": {Data: just}, "policies/b.yaml": {Data: over}})
 	if got := render(diags); got != "1:1 SYN-004 the file is larger than 1 MiB\n" || diags[0].Span.File != "policies/b.yaml" {
 		t.Errorf("findings\n%s", got)
 	}
 	if len(tree.Meshes) != 1 || tree.Sources["policies/b.yaml"] != nil {
 		t.Error("the file of just 1 MiB is read, and the larger one is not kept")
+	}
+}
+
+// The first findings are those of the first lines, whichever step finds them, and in however many documents they are.
+func TestParseTellsOfManyFindingsTheFirst(t *testing.T) {
+	for name, text := range map[string]string{
+		"one document":   service + "spec:\n" + strings.Repeat("  a: b\n", 1000),
+		"many documents": strings.Repeat("a\n---\n", 1000),
+		"ignores":        service + "spec: {}\n" + strings.Repeat("# writ:ignore\n", 1000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, diags := parseOne(text)
+			if len(diags) != maxFindings+1 || !diags.Stops() {
+				t.Fatalf("got %d findings", len(diags))
+			}
+			last := diags[maxFindings]
+			if want := "at least 900 more findings in this file are not shown"; last.Rule != tooManyFindings || last.Message != want {
+				t.Errorf("got %s", line(last))
+			}
+			if got := last.Span.Start.Line - diags[0].Span.Start.Line; got > 2*maxFindings {
+				t.Errorf("the findings are those of %d lines", got)
+			}
+		})
+	}
+	if _, diags := parseOne(strings.Repeat("a\n---\n", maxFindings)); len(diags) != maxFindings {
+		t.Errorf("got %d findings, all of which can be shown", len(diags))
 	}
 }
 
@@ -111,7 +137,7 @@ func TestParseRefusesLinks(t *testing.T) {
 	link("../elsewhere/b.yaml", "policies/b.yaml")
 	link("../elsewhere", "policies/c")
 	link("somebody@example.org:1", "policies/.#a.yaml") // Emacs edits a.yaml
-	tree, diags := Parse(os.DirFS(dir))
+	tree, diags := Parse(t.Context(), os.DirFS(dir))
 	want := "1:1 SYN-006 the file is a symbolic link\n1:1 SYN-006 the file is a symbolic link\n"
 	if got := render(diags); got != want || diags[0].Span.File != "policies/b.yaml" || diags[1].Span.File != "policies/c" {
 		t.Errorf("findings\n%s", got)
@@ -123,7 +149,7 @@ func TestParseRefusesLinks(t *testing.T) {
 	dir = filepath.Join(dir, "other")
 	write("real/a.yaml", meshDoc("a"))
 	link("real", "policies")
-	if _, diags := Parse(os.DirFS(dir)); render(diags) != "1:1 SYN-006 policies is a symbolic link\n" {
+	if _, diags := Parse(t.Context(), os.DirFS(dir)); render(diags) != "1:1 SYN-006 policies is a symbolic link\n" {
 		t.Errorf("findings\n%s", render(diags))
 	}
 }
@@ -139,7 +165,7 @@ func (b brokenFS) Open(name string) (fs.File, error) {
 }
 
 func TestParseTellsWhatCannotBeRead(t *testing.T) {
-	_, diags := Parse(brokenFS{mapOf(map[string]string{"policies/a.yaml": meshDoc("a"), "policies/b.yaml": meshDoc("b")})})
+	_, diags := Parse(t.Context(), brokenFS{mapOf(map[string]string{"policies/a.yaml": meshDoc("a"), "policies/b.yaml": meshDoc("b")})})
 	if got := render(diags); got != "1:1 SYN-007 the file cannot be read: permission denied\n" || !diags.Stops() {
 		t.Errorf("findings\n%s", got)
 	}
@@ -158,9 +184,9 @@ func TestParseDoesNotDependOnProcessors(t *testing.T) {
 	}
 	fsys := mapOf(files)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	one, oneDiags := Parse(fsys)
+	one, oneDiags := Parse(t.Context(), fsys)
 	runtime.GOMAXPROCS(8)
-	many, manyDiags := Parse(fsys)
+	many, manyDiags := Parse(t.Context(), fsys)
 	if !reflect.DeepEqual(one, many) || render(oneDiags) != render(manyDiags) {
 		t.Error("the result depends on the number of workers")
 	}
@@ -225,7 +251,7 @@ func BenchmarkParseService(b *testing.B) {
 	fsys := mapOf(files)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, diags := Parse(fsys); len(diags) > 0 {
+		if _, diags := Parse(b.Context(), fsys); len(diags) > 0 {
 			b.Fatal(render(diags))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -33,6 +34,29 @@ func readYAML(src *source) ([]*yaml.Node, *diag.Finding) {
 			roots = append(roots, document.Content[0])
 		}
 	}
+}
+
+// directive finds what tells a reader of YAML how to read the rest: a version, or other meanings of tags. The library takes some
+// and gives up at others. A directive stands before the first document, or behind a line of '...'
+// (https://yaml.org/spec/1.2.2/#912-document-markers).
+func (s *source) directive() *diag.Finding {
+	before := true
+	for line, start := range s.lines {
+		end := len(s.data)
+		if line+1 < len(s.lines) {
+			end = s.lines[line+1]
+		}
+		switch text := s.data[start:end]; {
+		case len(bytes.TrimSpace(text)) == 0 || text[0] == '#':
+		case text[0] == '%' && before:
+			return &diag.Finding{
+				Rule: yamlFeature, Span: s.char(s.at(start)), Message: "a directive is not allowed here", Help: "leave the line out",
+			}
+		default:
+			before = bytes.HasPrefix(text, []byte("..."))
+		}
+	}
+	return nil
 }
 
 // load turns a panic of the library on hostile input into an error: one file must not take down the build that should name it.
@@ -71,7 +95,37 @@ func (s *source) yamlFault(err error) *diag.Finding {
 	if load.Message == noToken {
 		s.cannotBegin(f)
 	}
+	for _, line := range []int{f.Span.Start.Line, load.Mark.Line} {
+		if s.barePath(f, line) {
+			break
+		}
+	}
 	return f
+}
+
+// variable is a path with a variable that stands without quotes, where YAML takes the brace for a mapping's.
+var variable = regexp.MustCompile(`(?:^|[\s\[,])(/[^\s"',\[\]]*\{[^\s"',\[\]]*)`)
+
+// barePath explains the commonest slip of the language, where it is on the line.
+func (s *source) barePath(f *diag.Finding, line int) bool {
+	if line < 1 || line > len(s.lines) {
+		return false
+	}
+	start, end := s.lines[line-1], len(s.data)
+	if line < len(s.lines) {
+		end = s.lines[line]
+	}
+	at := variable.FindSubmatchIndex(s.data[start:end])
+	if at == nil {
+		return false
+	}
+	path := string(s.data[start+at[2] : start+at[3]])
+	f.Span = s.span(s.at(start+at[2]), s.at(start+at[3]))
+	f.Message, f.Help = fmt.Sprintf("the path %s stands without quotes, and YAML takes its '{' for a mapping's", path), fmt.Sprintf("write %q", path)
+	if strings.Count(path, "{") == strings.Count(path, "}") {
+		f.Fix = &diag.Fix{Title: fmt.Sprintf("put %s in quotes", path), Edits: []diag.Edit{{Span: f.Span, New: `"` + path + `"`}}}
+	}
+	return true
 }
 
 func (s *source) mark(m yaml.Mark) diag.Pos {

@@ -8,12 +8,12 @@ var Rules = []*diag.Rule{
 	unreadableYAML, notUTF8, controlCharacter, fileTooLarge, tooDeep, notAPlainFile, unreadableFile, noPolicies,
 	duplicateKey, yamlFeature, rewrittenByYAML,
 	unknownAPIVersion, unknownKind, unknownField, missingField, wrongType, unknownValue, wrongForm, wrongCount, listedTwice,
-	fieldsClash, malformedIgnore,
+	fieldsClash, malformedIgnore, tooManyFindings,
 }
 
 var (
 	unreadableYAML = &diag.Rule{
-		Code: "SYN-001", Name: "unreadable-yaml", Effect: diag.Stop,
+		Code: "SYN-001", Name: "unreadable-yaml", Effect: diag.Stop, Mends: true,
 		Title: "a file is not YAML",
 		Why:   "Nothing can be said about a document whose text has no structure.",
 	}
@@ -53,13 +53,13 @@ var (
 		Why:   "An empty estate would remove every manifest; a wrong folder is the likelier story.",
 	}
 	duplicateKey = &diag.Rule{
-		Code: "SYN-009", Name: "duplicate-key", Effect: diag.Stop,
+		Code: "SYN-009", Name: "duplicate-key", Effect: diag.Stop, Mends: true,
 		Title: "a mapping has a key twice",
 		Why:   "Readers of YAML differ in which of two values they take (https://yaml.org/spec/1.2.2/#mapping).",
 	}
 	yamlFeature = &diag.Rule{
 		Code: "SYN-010", Name: "yaml-feature", Effect: diag.Stop,
-		Title: "a document uses an anchor, an alias, a merge key or a tag",
+		Title: "a document uses an anchor, an alias, a merge key, a tag or a directive",
 		Why:   "A line means what stands on it: a reviewer of one line must not need the rest of the file.",
 	}
 	rewrittenByYAML = &diag.Rule{
@@ -121,5 +121,10 @@ var (
 		Code: "SYN-022", Name: "malformed-ignore", Effect: diag.Report,
 		Title: "a writ:ignore comment has no code, end date or reason",
 		Why:   "A silenced finding should say who accepts what until when; a comment that cannot be read silences nothing.",
+	}
+	tooManyFindings = &diag.Rule{
+		Code: "SYN-023", Name: "too-many-findings", Effect: diag.Stop,
+		Title: "a file has more findings than are shown",
+		Why:   "Nobody reads more than a hundred at once, and a bound keeps a hostile file from filling memory and logs.",
 	}
 )

@@ -93,8 +93,10 @@ func unescape(segment string) string {
 	if s, err := url.PathUnescape(segment); err == nil {
 		segment = s
 	}
-	return strings.NewReplacer("~1", "/", "~0", "~").Replace(segment)
+	return tildes.Replace(segment)
 }
+
+var tildes = strings.NewReplacer("~1", "/", "~0", "~")
 
 // schemaText is a schema as it is written.
 type schemaText map[string]any

@@ -23,9 +23,7 @@ func (d *document) shape() {
 	c := &checker{document: d, renamed: map[*node]map[string]bool{}}
 	var invalid *jsonschema.ValidationError
 	if err := schemas().byKind[d.kind.Name].Validate(d.root.json()); errors.As(err, &invalid) {
-		for _, f := range c.faults(invalid) {
-			c.tell(f)
-		}
+		c.tellAll(c.faults(invalid))
 	} else if err != nil {
 		panic(err) // the value is JSON and the schema has no loop
 	}
@@ -157,6 +155,16 @@ var ranked = []string{
 	"additionalProperties", "required", "dependentRequired", "minProperties", "maxProperties", "const",
 }
 
+func (c *checker) tellAll(faults []fault) {
+	for i, f := range faults {
+		if c.full() {
+			c.more += len(faults) - i
+			return
+		}
+		c.tell(f)
+	}
+}
+
 func (c *checker) tell(f fault) {
 	if f.at.kind == scalar {
 		if f.at.told {
@@ -243,7 +251,7 @@ func (c *checker) retype(f fault, types []string) *diag.Fix {
 	}
 	switch {
 	case n.isNull():
-		if slices.Contains(types, "object") && len(f.schema.strings("required")) == 0 && f.schema.number("minProperties") == 0 {
+		if slices.Contains(types, "object") && len(f.schema.strings("required")) == 0 && f.schema.number("minProperties") == 0 && f.schema["else"] == nil {
 			return c.emptyMapping(n)
 		}
 	case types[0] == "boolean" && truthWords.MatchString(n.value):
@@ -310,6 +318,10 @@ func (c *checker) outOfRange(f fault) {
 func (c *checker) form(f fault) {
 	n, words := f.at, f.schema.text("patternErrorMessage")
 	message := fmt.Sprintf("%s is not a valid %s", quoted(n.value), f.schema.text("title"))
+	if i := strings.IndexFunc(n.value, func(r rune) bool { return r >= utf8.RuneSelf }); i >= 0 { // which may look like another
+		r, _ := utf8.DecodeRuneInString(n.value[i:])
+		message += fmt.Sprintf(": it has the character %U", r)
+	}
 	if item := f.schema.schema("items"); item != nil && slices.Contains(f.schema.strings("type"), "array") && schemaTakes(item, n.value) {
 		c.add(wrongForm, n, message, words+": ["+n.value+"]", n.bracket())
 		return
@@ -391,8 +403,12 @@ func (c *checker) twice(f fault) {
 	}
 }
 
-// remove takes a later item out of its list, with the comma or the dash before it.
+// remove takes a later item out of its list in brackets, with the comma before it. In a block the comments between the lines
+// are somebody's, so a person removes the line.
 func (n *node) remove() *diag.Fix {
+	if !n.parent.flow {
+		return nil
+	}
 	before := n.parent.items[n.at-1].span
 	return &diag.Fix{
 		Title: "remove the second " + quoted(n.value),
@@ -411,6 +427,11 @@ func (c *checker) unknownFields(f fault) {
 		}
 		key.told = true
 		message := fmt.Sprintf("unknown field %s in %s", quoted(key.value), f.at.owner())
+		if field, value, glued := strings.Cut(key.value, ":"); glued && value != "" && slices.Contains(free, field) {
+			c.renamed[f.at][field] = true
+			c.add(unknownField, key, fmt.Sprintf("a space is missing behind %s", quoted(field+":")), "write "+field+": "+value, key.rewrite(field+": "+value))
+			continue
+		}
 		if near := diag.Nearest(key.value, free); near != "" {
 			c.renamed[f.at][near] = true
 			c.add(unknownField, key, message, "did you mean "+quoted(near)+"?", key.rename(near))
@@ -428,7 +449,7 @@ func (c *checker) required(f fault) {
 		}
 		message, help := f.at.owner()+" has no "+name, "add "+example(f.schema, name)
 		if words != "" {
-			message, help = words, "write one of the two"
+			message, help = words, cmp.Or(f.schema.text("helpMessage"), "write one of the two")
 		}
 		var fix *diag.Fix
 		if f.at == c.root && name == "apiVersion" {
@@ -466,11 +487,11 @@ func example(holder schemaText, name string) string {
 		return name
 	}
 	if s, ok := examples[0].(string); ok && readsAsText(s) {
-		return name + ": " + s
+		return name + ": ..., like " + s
 	}
 	data, err := json.Marshal(examples[0])
 	must(err)
-	return name + ": " + string(data)
+	return name + ": ..., like " + string(data)
 }
 
 // dependent is about a field that means nothing without another one.
@@ -496,7 +517,7 @@ var canonical = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 // rewritten finds what passed the schema and still reads otherwise than it is written: numbers in other notations, and the
 // truth words of YAML 1.1 where text is expected.
 func (c *checker) rewritten(n *node, isKey bool) {
-	if n.told || n.quote != 0 {
+	if n.told || n.quote != 0 || c.full() {
 		return
 	}
 	switch {

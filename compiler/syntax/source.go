@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"sort"
+	"unicode"
 	"unicode/utf8"
 
 	"writ.dev/writ/compiler/diag"
@@ -126,6 +127,7 @@ func invisible(r rune) bool {
 	case r < 0x20, r >= 0x7f && r <= 0x9f, r == 0x2028, r == 0x2029, r == 0xfeff:
 		return true
 	default:
-		return r == 0x061c || r == 0x200e || r == 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+		// All other format characters too, but for the joiners, which some scripts are spelt with.
+		return unicode.Is(unicode.Cf, r) && r != 0x200c && r != 0x200d
 	}
 }
