@@ -7,6 +7,7 @@
 //	check.Run      Estate           -> Checked    objections are known, with what they withhold
 //	plan.Lower     Checked          -> []Cluster  *where*: decisions per workload, in no vendor's words
 //	istio.Render   Cluster          -> []Object   bytes
+//	overlay.Apply  []Object         -> Applied    the platform's patches, and objects of its own
 //	istio.Validate []Object         -> refusals   Istio's own opinion of them
 //	emit.Compare   files, out/      -> Drift      what out/ lacks, and what it has too much
 //
@@ -18,12 +19,16 @@ package compiler
 import (
 	"context"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"writ.dev/writ/compiler/check"
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/emit"
 	"writ.dev/writ/compiler/istio"
 	"writ.dev/writ/compiler/model"
+	"writ.dev/writ/compiler/overlay"
+	"writ.dev/writ/compiler/parallel"
 	"writ.dev/writ/compiler/plan"
 	"writ.dev/writ/compiler/syntax"
 )
@@ -34,6 +39,8 @@ type Options struct {
 	AsOf string
 	// Base is the repository at the revision to compare with; nil without one.
 	Base fs.FS
+	// Progress hears which stage runs and how far it is; nil for nobody.
+	Progress parallel.Progress
 }
 
 // Result is what a compilation made. Findings are sorted and complete, with ignores applied.
@@ -45,11 +52,13 @@ type Result struct {
 	Files []emit.File
 	// Drift is what out/ holds instead. It is empty where a finding stops.
 	Drift emit.Drift
-	// Published says that out/ is not part of the repository, so that its drift means nothing here.
+	// Published says that out/ is not part of the repository, so that its drift means nothing here. Where that is so for some
+	// meshes only, Drift is without their clusters.
 	Published bool
 	Stats     Stats
 
-	known map[string]bool // fingerprints of the base's findings; nil without a base
+	known  map[string]bool // fingerprints of the base's findings; nil without a base
+	estate *model.Estate   // nil where a finding stops
 }
 
 // Stats counts what was compiled. Services are documents, Workloads are Services in clusters; Accesses are those that are
@@ -66,55 +75,113 @@ type Stats struct {
 	Withheld  int `json:"withheld"`
 }
 
-// Compile compiles the repository whose root is fsys: policies/ is read, out/ is compared with.
+// Compile compiles the repository whose root is fsys: policies/ is read, out/ is compared with. When the context ends, it returns
+// at once.
 func Compile(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
-	r, err := compile(ctx, fsys, opts.AsOf)
+	var r *Result
+	var err error
+	if ended := parallel.Await(ctx, func() { r, err = compileBoth(ctx, fsys, opts) }); ended != nil {
+		return nil, ended
+	}
+	return r, err
+}
+
+func compileBoth(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
+	r, err := compile(ctx, fsys, opts)
 	if err != nil || opts.Base == nil {
 		return r, err
 	}
-	base, err := compile(ctx, opts.Base, opts.AsOf)
+	base, err := compile(ctx, opts.Base, opts)
 	if err != nil {
 		return nil, err
 	}
+	if r.Files != nil {
+		if err := r.removedSince(ctx, opts); err != nil {
+			return nil, err
+		}
+	}
 	r.known = map[string]bool{}
-	for _, f := range base.Findings {
+	for _, f := range append(base.Findings, behind(ctx, base, opts)...) {
 		r.known[f.Fingerprint()] = true
+		for _, item := range f.Items {
+			r.known[f.Fingerprint()+item] = true
+		}
 	}
 	return r, nil
 }
 
-func compile(ctx context.Context, fsys fs.FS, asOf string) (*Result, error) {
+// removedSince holds what the change removes against the base's out/: the change may have removed it from its own already.
+func (r *Result) removedSince(ctx context.Context, opts Options) error {
+	out, err := fs.Sub(opts.Base, "out")
+	if err != nil {
+		return err
+	}
+	drift, err := emit.Compare(ctx, out, r.Files)
+	if err != nil {
+		return err
+	}
+	carried(r.estate, &drift)
+	if found := removals(r.estate, drift, opts.AsOf); len(found) > 0 {
+		r.Findings, r.Files = append(r.Findings, found...), nil
+		r.Findings.Sort()
+	}
+	return nil
+}
+
+// behind is what later stages have against a base that an earlier one stopped, as far as it can be told. Without it, who mends
+// what stopped the base would be told that they cause all that it hid.
+func behind(ctx context.Context, base *Result, opts Options) diag.List {
+	if !base.Findings.Stops() {
+		return nil
+	}
+	tree, _ := syntax.Parse(ctx, opts.Base)
+	estate, resolved := model.Resolve(tree)
+	_, checked := check.Run(&check.Pass{Estate: estate, AsOf: opts.AsOf})
+	return append(resolved, checked...)
+}
+
+func compile(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
 	r := &Result{}
-	tree, found := syntax.Parse(fsys)
+	tree, found := syntax.Parse(opts.Progress.Begin(ctx, "reading policies/"), fsys)
 	r.Sources = tree.Sources
-	defer r.close(tree, asOf)
+	defer r.close(tree, opts.AsOf)
 	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {
 		return r, ctx.Err()
 	}
+	opts.Progress.Begin(ctx, "resolving names")
 	estate, found := model.Resolve(tree)
 	r.count(estate)
 	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {
 		return r, ctx.Err()
 	}
-	checked, found := check.Run(&check.Pass{Estate: estate, AsOf: asOf})
+	opts.Progress.Begin(ctx, "checking")
+	checked, found := check.Run(&check.Pass{Estate: estate, AsOf: opts.AsOf})
 	r.Stats.Withheld = checked.Withheld()
 	r.Stats.Accesses -= r.Stats.Withheld
 	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {
 		return r, ctx.Err()
 	}
+	opts.Progress.Begin(ctx, "planning")
 	var objects []istio.Object
+	var clusters []string
 	for _, cluster := range plan.Lower(checked) {
-		objects = append(objects, istio.Render(cluster)...)
+		clusters = append(clusters, cluster.Name)
+		objects = append(objects, istio.Render(opts.Progress.Begin(ctx, "rendering "+cluster.Name), cluster)...)
 	}
-	found = refusals(istio.Validate(objects))
+	laid, found := overlay.Apply(opts.Progress.Begin(ctx, "laying overlays"), fsys, clusters, objects)
+	maps.Copy(r.Sources, laid.Sources)
 	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {
 		return r, ctx.Err()
 	}
-	return r, r.compare(fsys, estate, objects, asOf)
+	found = refusals(istio.Validate(opts.Progress.Begin(ctx, "validating"), laid.Objects))
+	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {
+		return r, ctx.Err()
+	}
+	return r, r.compare(opts.Progress.Begin(ctx, "comparing out/"), fsys, estate, laid.Objects, opts.AsOf)
 }
 
 // compare holds what was rendered against out/.
-func (r *Result) compare(fsys fs.FS, estate *model.Estate, objects []istio.Object, asOf string) error {
+func (r *Result) compare(ctx context.Context, fsys fs.FS, estate *model.Estate, objects []istio.Object, asOf string) error {
 	files := make([]emit.File, 0, len(objects))
 	for _, o := range objects {
 		files = append(files, o.File)
@@ -124,9 +191,12 @@ func (r *Result) compare(fsys fs.FS, estate *model.Estate, objects []istio.Objec
 	if err != nil {
 		return err
 	}
-	if r.Drift, err = emit.Compare(out, files); err != nil {
+	if r.Drift, err = emit.Compare(ctx, out, files); err != nil {
 		return err
 	}
+	r.estate = estate
+	carried(estate, &r.Drift)
+	r.Findings = append(r.Findings, foreign(r.Drift)...)
 	if found := removals(estate, r.Drift, asOf); len(found) > 0 {
 		r.Findings = append(r.Findings, found...)
 		return nil
@@ -136,9 +206,10 @@ func (r *Result) compare(fsys fs.FS, estate *model.Estate, objects []istio.Objec
 }
 
 func (r *Result) count(e *model.Estate) {
+	r.Published = len(e.Meshes) > 0
 	docs, waiting := map[*syntax.Service]bool{}, map[*syntax.Intent]bool{}
 	for _, m := range e.Meshes {
-		r.Published = r.Published || m.Published
+		r.Published = r.Published && m.Published
 		r.Stats.Accesses += len(m.Accesses)
 		for _, a := range m.Pending {
 			waiting[a.Intent.Doc] = true
@@ -158,11 +229,17 @@ func (r *Result) close(tree *syntax.Tree, asOf string) {
 	r.Findings.Sort()
 }
 
-// Caused reports whether the base did not have the finding, which is always so without a base.
-func (r *Result) Caused(f *diag.Finding) bool { return !r.known[f.Fingerprint()] }
+// Caused reports whether the base did not have the finding, or had it for less, which is always so without a base.
+func (r *Result) Caused(f *diag.Finding) bool {
+	return !r.known[f.Fingerprint()] || slices.ContainsFunc(f.Items, func(item string) bool { return !r.known[f.Fingerprint()+item] })
+}
 
-// Fails reports whether the findings fail a check: one that fails is caused here.
+// Fails reports whether the findings fail a check: one that fails is caused here, or one stops, whoever caused it. What cannot
+// be compiled cannot be judged.
 func (r *Result) Fails() bool {
+	if r.Findings.Stops() {
+		return true
+	}
 	for i := range r.Findings {
 		if r.Findings[i].Fails() && r.Caused(&r.Findings[i]) {
 			return true

@@ -59,8 +59,8 @@ func split(a *txtar.Archive) (bad, good []txtar.File) {
 }
 
 // Names are the estate's names, as far as its documents can be read: what an editor completes.
-func Names(_ context.Context, fsys fs.FS) (schema.Names, error) {
-	tree, _ := syntax.Parse(fsys)
+func Names(ctx context.Context, fsys fs.FS) (schema.Names, error) {
+	tree, _ := syntax.Parse(ctx, fsys)
 	estate, _ := model.Resolve(tree)
 	n := schema.Names{Services: map[string][]string{}}
 	for _, m := range estate.Meshes {

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"writ.dev/writ/compiler/diag"
+	"writ.dev/writ/compiler/emit"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -69,7 +70,7 @@ func golden(t *testing.T, archive *txtar.Archive) *txtar.Archive {
 			got.Files = append(got.Files, f)
 		}
 	}
-	r := mustCompile(t, overlay(fsys, got.Files))
+	r := mustCompile(t, layOver(fsys, got.Files))
 	var text bytes.Buffer
 	if err := diag.Text(&text, r.Findings, r.Sources, diag.TextOptions{}); err != nil {
 		t.Fatal(err)
@@ -86,4 +87,39 @@ func golden(t *testing.T, archive *txtar.Archive) *txtar.Archive {
 		}
 	}
 	return got
+}
+
+// Objects that an overlay adds count like those that are rendered: many of them cannot go at once by accident.
+func TestAnOverlayThatGoesIsNotedBeforeItsObjectsGo(t *testing.T) {
+	t.Parallel()
+	const folder = "policies/platform/clusters/eu-1/overlay/"
+	var objects strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&objects, "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a-%d, namespace: shop}\nspec: {host: a}\n", i)
+	}
+	fsys := layOver(base(t), []txtar.File{
+		{Name: folder + "kustomization.yaml", Data: []byte("resources: [a.yaml]\n")},
+		{Name: folder + "a.yaml", Data: []byte(objects.String())},
+	})
+	plain := mustCompile(t, base(t))
+	r := mustCompile(t, fsys)
+	if len(r.Files) != len(plain.Files)+20 {
+		t.Fatalf("%d files: %v", len(r.Files), describe(r.Findings))
+	}
+	for _, f := range r.Files {
+		fsys["out/"+f.Path] = &fstest.MapFile{Data: f.Data}
+	}
+	if r := mustCompile(t, fsys); r.Drift.Existing["eu-1"] != len(r.Files) || len(r.Drift.Changed)+len(r.Drift.Orphaned) > 0 {
+		t.Fatalf("out/ is not current: %+v, %v", r.Drift, describe(r.Findings))
+	}
+	delete(fsys, folder+"kustomization.yaml")
+	delete(fsys, folder+"a.yaml")
+	if r := mustCompile(t, fsys); codes(r.Findings)["OUT-002"] != 1 || r.Files != nil {
+		t.Errorf("the objects go without a word: %v", describe(r.Findings))
+	}
+	for _, f := range plain.Files {
+		if !slices.ContainsFunc(r.Files, func(g emit.File) bool { return g.Path == f.Path && bytes.Equal(g.Data, f.Data) }) {
+			t.Errorf("%s is not what it is without the overlay", f.Path)
+		}
+	}
 }

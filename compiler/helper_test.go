@@ -15,11 +15,11 @@ const today = "2026-11-23"
 // base is the estate that examples and golden cases stand in.
 func base(t testing.TB) fstest.MapFS {
 	t.Helper()
-	return overlay(fstest.MapFS{}, Surroundings())
+	return layOver(fstest.MapFS{}, Surroundings())
 }
 
-// overlay lays files over a repository. A file that is empty is taken away.
-func overlay(fsys fstest.MapFS, files []txtar.File) fstest.MapFS {
+// layOver lays files over a repository. A file that is empty is taken away.
+func layOver(fsys fstest.MapFS, files []txtar.File) fstest.MapFS {
 	all := fstest.MapFS{}
 	for name, f := range fsys {
 		all[name] = f

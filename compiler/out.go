@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"writ.dev/writ/compiler/emit"
 	"writ.dev/writ/compiler/istio"
 	"writ.dev/writ/compiler/model"
+	"writ.dev/writ/compiler/overlay"
 	"writ.dev/writ/compiler/syntax"
 )
 
@@ -24,11 +26,16 @@ var (
 		Title: "more than 30 % of a Cluster's objects would be removed at once",
 		Why:   "A policy that is gone can open what it closed, and a slip in one selection takes hundreds away. Nobody does this by accident twice: say it in the Mesh document first.",
 	}
+	foreignManifest = &diag.Rule{
+		Code: "OUT-003", Name: "foreign-manifest", Effect: diag.Report, Level: diag.Error,
+		Title: "a manifest lies in out/ that writ did not render",
+		Why:   "Argo CD applies whatever lies there. ALLOW policies add up, so one manifest that no document stands behind can open what all the others close.",
+	}
 )
 
 // Catalogue is every rule that a compilation applies, by code.
 func Catalogue() []*diag.Rule {
-	all := append(check.Catalogue(), istioRefuses, manyRemoved)
+	all := slices.Concat(check.Catalogue(), overlay.Rules, []*diag.Rule{istioRefuses, manyRemoved, foreignManifest})
 	slices.SortFunc(all, func(a, b *diag.Rule) int { return strings.Compare(a.Code, b.Code) })
 	return all
 }
@@ -40,11 +47,48 @@ func refusals(all []istio.Refusal) diag.List {
 		if r.Warning {
 			continue
 		}
+		help := "if the document is as it should be, this is a fault of writ: please report it"
+		if r.Object.Overlay != "" {
+			help = "correct it in " + r.Object.Overlay
+		}
 		found.Add(diag.Finding{
-			Rule: istioRefuses, Span: r.Object.Origin,
+			Rule: istioRefuses, Span: r.Object.Origin, Help: help,
 			Message: fmt.Sprintf("Istio refuses %s %s/%s: %s", r.Object.Kind, r.Object.Namespace, r.Object.Name, r.Message),
-			Help:    "if the document is as it should be, this is a fault of writ: please report it",
 			Objects: []string{r.Object.Path}, Field: r.Object.Kind,
+		})
+	}
+	return found
+}
+
+// carried leaves the clusters of published meshes out of the drift: their manifests lie elsewhere.
+func carried(e *model.Estate, d *emit.Drift) {
+	published := map[string]bool{}
+	for _, c := range e.Clusters {
+		published[c.Name] = c.Mesh.Published
+	}
+	elsewhere := func(name string) bool {
+		cluster, _, _ := strings.Cut(name, "/")
+		return published[cluster]
+	}
+	d.Missing = slices.DeleteFunc(d.Missing, elsewhere)
+	d.Changed = slices.DeleteFunc(d.Changed, elsewhere)
+	d.Orphaned = slices.DeleteFunc(d.Orphaned, elsewhere)
+}
+
+// foreign reports the manifests among the files that writ did not write: what lies where Argo CD looks for some. Other files, a
+// README for one, are nobody's business.
+func foreign(d emit.Drift) diag.List {
+	var found diag.List
+	for _, name := range d.Foreign {
+		if strings.Count(name, "/") < 2 || !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)) {
+			continue
+		}
+		at := diag.Pos{Line: 1, Column: 1}
+		found.Add(diag.Finding{
+			Rule: foreignManifest, Span: diag.Span{File: "out/" + name, Start: at, End: at},
+			Message: "writ did not render this manifest, and Argo CD would apply it",
+			Help:    "take it out of out/; an object that must stay beside writ's own belongs in the cluster's overlay/ folder",
+			Objects: []string{name}, Field: "out",
 		})
 	}
 	return found
@@ -60,8 +104,8 @@ const (
 // document, not in the Cluster's, so that a Cluster whose document goes can be removed too.
 func removals(e *model.Estate, d emit.Drift, asOf string) diag.List {
 	orphaned := map[string]int{}
-	for _, path := range d.Orphaned {
-		cluster, _, _ := strings.Cut(path, "/")
+	for _, name := range d.Orphaned {
+		cluster, _, _ := strings.Cut(name, "/")
 		orphaned[cluster]++
 	}
 	var found diag.List

@@ -34,7 +34,7 @@ var generated = map[string]func(testing.TB) (bad, good fs.FS){
 const checkoutFile = "policies/teams/shop/checkout.yaml"
 
 func with(t testing.TB, name, data string) fstest.MapFS {
-	return overlay(base(t), []txtar.File{{Name: name, Data: []byte(data)}})
+	return layOver(base(t), []txtar.File{{Name: name, Data: []byte(data)}})
 }
 
 // unreadable is a repository one of whose files the user may not read.
@@ -110,7 +110,7 @@ func examples(t *testing.T, d Doc) (bad, good fs.FS) {
 	if len(d.Bad) == 0 || len(d.Good) == 0 {
 		t.Fatalf("no example in check/testdata/%s.txtar", d.Code)
 	}
-	return overlay(base(t), d.Bad), overlay(base(t), d.Good)
+	return layOver(base(t), d.Bad), layOver(base(t), d.Good)
 }
 
 func mend(t *testing.T, d Doc, bad fs.FS, found diag.List) {
@@ -165,7 +165,7 @@ func manyCallers(t testing.TB) (bad, good fs.FS) {
 			b.WriteString("  intents:\n    - {to: identity/customers, endpoints: [health], because: it waits until customers are served}\n")
 			all = append(all, txtar.File{Name: fmt.Sprintf("policies/teams/shop/job-%d.yaml", i), Data: []byte(b.String())})
 		}
-		return overlay(base(t), all)
+		return layOver(base(t), all)
 	}
 	return callers(14), callers(1)
 }
@@ -177,7 +177,7 @@ func TestCodesKeepTheirFamilies(t *testing.T) {
 		family, _, _ := strings.Cut(r.Code, "-")
 		families[family] = true
 	}
-	want := []string{"ACC", "CLU", "DAT", "END", "IDN", "IGN", "LIM", "OUT", "OWN", "PER", "REF", "STG", "SYN"}
+	want := []string{"ACC", "CLU", "DAT", "END", "IDN", "IGN", "LIM", "OUT", "OVL", "OWN", "PER", "REF", "STG", "SYN"}
 	if got := slices.Sorted(maps.Keys(families)); !slices.Equal(got, want) {
 		t.Errorf("families are %v, want %v", got, want)
 	}

@@ -38,8 +38,8 @@ func (d Drift) Clean() bool {
 
 // Compare says how the folder differs from the files, which do not include .gitattributes: emit adds that one. A folder that
 // does not exist lacks every file. Symbolic links are not followed.
-func Compare(fsys fs.FS, files []File) (Drift, error) {
-	s, err := take(context.Background(), fsys, want(files))
+func Compare(ctx context.Context, fsys fs.FS, files []File) (Drift, error) {
+	s, err := take(ctx, fsys, want(files))
 	return s.Drift, err
 }
 
@@ -78,7 +78,7 @@ type survey struct {
 
 // take looks at everything in the folder, and reads of each file no more than it must.
 func take(ctx context.Context, fsys fs.FS, wanted map[string][]byte) (survey, error) {
-	entries, err := list(fsys)
+	entries, err := list(ctx, fsys)
 	if err != nil {
 		return survey{}, err
 	}
@@ -154,7 +154,7 @@ type entry struct {
 }
 
 // list is everything below the folder, nothing if there is no folder.
-func list(fsys fs.FS) ([]*entry, error) {
+func list(ctx context.Context, fsys fs.FS) ([]*entry, error) {
 	var entries []*entry
 	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
 		switch {
@@ -162,6 +162,8 @@ func list(fsys fs.FS) ([]*entry, error) {
 			return fs.SkipAll
 		case err != nil:
 			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
 		case p != ".":
 			entries = append(entries, &entry{path: p, mode: d.Type()})
 		}

@@ -27,7 +27,7 @@ func TestCompareNamesEveryDifference(t *testing.T) {
 		"README.md":             {Data: []byte("# Rendered by")},
 		"old/shop/retired.yaml": {Data: []byte(Header)},
 	}
-	got, err := Compare(fsys, files)
+	got, err := Compare(t.Context(), fsys, files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestCompareWithoutFolderMissesEverything(t *testing.T) {
 func TestCompareOfAFileInsteadOfAFolderFails(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "out", "a file")
-	if _, err := Compare(os.DirFS(filepath.Join(dir, "out")), nil); err == nil {
+	if _, err := Compare(t.Context(), os.DirFS(filepath.Join(dir, "out")), nil); err == nil {
 		t.Error("a file was taken for an output folder")
 	}
 }

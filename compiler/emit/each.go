@@ -13,15 +13,19 @@ const workers = 16
 // each calls do for 0 to n-1, several at a time, until one fails or the context ends, and returns once all have ended, with
 // the first failure.
 func each(ctx context.Context, n int, do func(i int) error) error {
-	ctx, stop := context.WithCancelCause(ctx)
+	all, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	parallel.Each(n, workers, func(i int) {
-		if ctx.Err() != nil {
-			return
-		}
+	ended := parallel.Each(all, n, workers, func(i int) {
 		if err := do(i); err != nil {
 			stop(err)
 		}
 	})
-	return context.Cause(ctx)
+	switch {
+	case ended == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err() // not its cause, which may be any error: a signal's is no context.Canceled
+	default:
+		return context.Cause(all)
+	}
 }

@@ -97,7 +97,7 @@ func write(t testing.TB, dir string, files []File) Result {
 
 func compare(t testing.TB, dir string, files []File) Drift {
 	t.Helper()
-	drift, err := Compare(os.DirFS(dir), files)
+	drift, err := Compare(t.Context(), os.DirFS(dir), files)
 	if err != nil {
 		t.Fatal(err)
 	}

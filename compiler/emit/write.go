@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"writ.dev/writ/compiler/parallel"
 )
 
 // ErrLocked says that another build writes the same folder.
@@ -21,6 +23,8 @@ var ErrLocked = errors.New("another writ build is running")
 type Options struct {
 	// Approve sees what is about to change, while nobody else can change it, and may refuse: then nothing is written.
 	Approve func(Drift) error
+	// Progress hears how many files are read, written, put in place and removed; nil for nobody.
+	Progress parallel.Progress
 
 	// fault lets a test fail, or die, before any step that touches the disk.
 	fault func(step, path string) error
@@ -49,8 +53,8 @@ func Write(ctx context.Context, dir string, files []File, opts Options) (Result,
 		return Result{}, err
 	}
 	defer leave()
-	w := writer{root: root, dir: dir, wanted: wanted, fault: opts.fault}
-	if w.survey, err = take(ctx, root.FS(), wanted); err != nil {
+	w := writer{root: root, dir: dir, wanted: wanted, opts: opts}
+	if w.survey, err = take(opts.Progress.Begin(ctx, "reading out/"), root.FS(), wanted); err != nil {
 		return Result{}, fmt.Errorf("read the output folder %s: %w; nothing was changed", dir, err)
 	}
 	w.result = Result{Found: w.Drift, Unchanged: len(wanted) - len(w.Missing) - len(w.Changed)}
@@ -99,7 +103,9 @@ type writer struct {
 	root   *os.Root
 	dir    string // for messages
 	wanted map[string][]byte
-	fault  func(step, path string) error
+	opts   Options
+	// batch says that new files are synced all at once, not each by itself.
+	batch bool
 	// stale are folders whose names changed since they were last synced.
 	stale  map[string]bool
 	result Result
@@ -158,12 +164,17 @@ func (w *writer) replace(ctx context.Context, paths []string) (err error) {
 	if err != nil {
 		return err
 	}
-	err = each(ctx, len(paths), func(i int) error {
+	w.batch = canSyncAll && len(paths) >= manyFiles
+	err = each(w.opts.Progress.Begin(ctx, "writing out/"), len(paths), func(i int) error {
 		return w.step("write", paths[i], func() error { return w.save(temps[i], w.wanted[paths[i]]) })
 	})
+	if err == nil {
+		err = w.flush()
+	}
 	if err != nil {
 		return err
 	}
+	ctx = w.opts.Progress.Begin(ctx, "putting files in place")
 	for i, p := range paths {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -174,6 +185,7 @@ func (w *writer) replace(ctx context.Context, paths []string) (err error) {
 		named = i + 1
 		w.stale[path.Dir(p)] = true
 		w.result.Written = append(w.result.Written, p)
+		parallel.Tell(ctx, named, len(paths))
 	}
 	return w.sync()
 }
@@ -197,21 +209,44 @@ func (w *writer) makeFolders(paths []string) (made []string, err error) {
 	return made, nil
 }
 
-// save writes a new file and waits until the disk has its bytes: renaming first could leave an empty file after a power cut.
+// save writes a new file and waits until the disk has its bytes, unless flush will: renaming first could leave an empty file
+// after a power cut.
 func (w *writer) save(p string, data []byte) error {
 	f, err := w.root.OpenFile(p, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
-	return errors.Join(err, f.Sync(), f.Close())
+	if err == nil && !w.batch {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// manyFiles is how many new files are worth one wait for everything that the file system has yet to write, of other programs
+// too, in place of a wait for each.
+const manyFiles = 64
+
+// flush waits for the new files that did not wait for themselves.
+func (w *writer) flush() error {
+	if !w.batch {
+		return nil
+	}
+	return w.step("sync", ".", func() error {
+		f, err := w.root.Open(".")
+		if err != nil {
+			return err
+		}
+		return errors.Join(syncAll(f), f.Close())
+	})
 }
 
 // discard undoes what a failed replace began, as far as it can: what it cannot remove now, the next build sweeps.
 func (w *writer) discard(temps, made []string) {
-	for _, p := range temps {
-		_ = w.root.Remove(p)
-	}
+	_ = each(context.Background(), len(temps), func(i int) error {
+		_ = w.root.Remove(temps[i])
+		return nil
+	})
 	for _, dir := range slices.Backward(made) {
 		_ = w.root.Remove(dir)
 	}
@@ -219,7 +254,8 @@ func (w *writer) discard(temps, made []string) {
 
 // remove takes the orphans away.
 func (w *writer) remove(ctx context.Context) error {
-	for _, p := range w.Orphaned {
+	ctx = w.opts.Progress.Begin(ctx, "removing files")
+	for i, p := range w.Orphaned {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -228,6 +264,7 @@ func (w *writer) remove(ctx context.Context) error {
 		}
 		w.stale[path.Dir(p)] = true
 		w.result.Removed = append(w.result.Removed, p)
+		parallel.Tell(ctx, i+1, len(w.Orphaned))
 	}
 	return w.sync()
 }
@@ -274,8 +311,8 @@ func (w *writer) syncFolder(dir string) error {
 
 // step does one thing to the disk; its error names the thing once.
 func (w *writer) step(verb, p string, do func() error) error {
-	if w.fault != nil {
-		if err := w.fault(verb, p); err != nil {
+	if w.opts.fault != nil {
+		if err := w.opts.fault(verb, p); err != nil {
 			return fmt.Errorf("%s %s: %w", verb, w.name(p), err)
 		}
 	}

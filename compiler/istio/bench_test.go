@@ -39,15 +39,15 @@ const benchWorkloads = 4000
 func BenchmarkRender(b *testing.B) {
 	c := largeCluster(benchWorkloads)
 	for b.Loop() {
-		Render(c)
+		Render(b.Context(), c)
 	}
 	perObject(b)
 }
 
 func BenchmarkValidate(b *testing.B) {
-	objects := Render(largeCluster(benchWorkloads))
+	objects := Render(b.Context(), largeCluster(benchWorkloads))
 	for b.Loop() {
-		if r := Validate(objects); r != nil {
+		if r := Validate(b.Context(), objects); r != nil {
 			b.Fatal(r[0].Message)
 		}
 	}

@@ -29,6 +29,13 @@ type metadata struct {
 	Annotations map[string]string `yaml:"annotations"`
 }
 
+// ManagedByLabel is on every object that writ renders.
+// https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/
+const (
+	ManagedByLabel = "app.kubernetes.io/managed-by"
+	ManagedBy      = "writ"
+)
+
 // Annotations that writ gives its objects.
 const (
 	originAnnotation  = "writ.dev/origin"  // the document behind the object, like "Service shop/checkout"
@@ -62,7 +69,7 @@ func newManifest(namespace, name, origin string, span diag.Span, spec any) manif
 		Metadata: metadata{
 			Name:        name,
 			Namespace:   namespace,
-			Labels:      map[string]string{"app.kubernetes.io/managed-by": "writ"},
+			Labels:      map[string]string{ManagedByLabel: ManagedBy},
 			Annotations: map[string]string{originAnnotation: origin},
 		},
 		Spec:   spec,
@@ -85,19 +92,21 @@ func (m manifest) forIntents(intents []string) manifest {
 }
 
 // encode is the manifest's file.
-func (m *manifest) encode() []byte {
+func (m *manifest) encode() []byte { return append([]byte(emit.Header), Encode(m)...) }
+
+// Encode writes a value as every manifest is written.
+func Encode(v any) []byte {
 	var b bytes.Buffer
-	b.WriteString(emit.Header)
 	// No line is ever folded: a fold moves when a word before it changes, and a diff would show both lines.
 	d, err := yaml.NewDumper(&b, yaml.WithV4Defaults(), yaml.WithLineWidth(-1), yaml.WithQuotePreference(yaml.QuoteDouble))
 	if err == nil {
-		err = d.Dump(m)
+		err = d.Dump(v)
 	}
 	if err == nil {
 		err = d.Close()
 	}
 	if err != nil {
-		panic(fmt.Sprintf("istio: encode %s %s/%s: %v", m.Kind, m.Metadata.Namespace, m.Metadata.Name, err))
+		panic(fmt.Sprintf("istio: encode %T: %v", v, err))
 	}
 	return b.Bytes()
 }

@@ -4,6 +4,7 @@ package istio
 
 import (
 	"cmp"
+	"context"
 	"runtime"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	networking "istio.io/api/networking/v1"
 	security "istio.io/api/security/v1"
+	telemetry "istio.io/api/telemetry/v1"
 	"istio.io/istio/pkg/config/validation"
 
 	"writ.dev/writ/compiler/diag"
@@ -25,13 +27,16 @@ type Object struct {
 	Kind, Namespace, Name string
 	// Origin is the text that asked for the object.
 	Origin diag.Span
+	// Overlay is the folder whose patches or files the object is made of in part or in whole; empty where none is.
+	Overlay string
 }
 
 // kind is one line of the table of kinds: how objects of the kind are made and what Istio says about them.
 type kind struct {
 	name       string
 	apiVersion string
-	manifests  func(plan.Cluster) []manifest
+	// manifests is nil for a kind that writ knows and does not render.
+	manifests func(plan.Cluster) []manifest
 	// spec is Istio's type of the kind's specification, empty.
 	spec     func() proto.Message
 	validate validation.ValidateFunc
@@ -59,32 +64,85 @@ var kinds = []kind{
 		spec:       func() proto.Message { return new(networking.Sidecar) },
 		validate:   validation.ValidateSidecar,
 	},
+	{
+		name:       "DestinationRule",
+		apiVersion: "networking.istio.io/v1",
+		spec:       func() proto.Message { return new(networking.DestinationRule) },
+		validate:   validation.ValidateDestinationRule,
+	},
+	{
+		name:       "Gateway",
+		apiVersion: "networking.istio.io/v1",
+		spec:       func() proto.Message { return new(networking.Gateway) },
+		validate:   validation.ValidateGateway,
+	},
+	{
+		name:       "RequestAuthentication",
+		apiVersion: "security.istio.io/v1",
+		spec:       func() proto.Message { return new(security.RequestAuthentication) },
+		validate:   validation.ValidateRequestAuthentication,
+	},
+	{
+		name:       "ServiceEntry",
+		apiVersion: "networking.istio.io/v1",
+		spec:       func() proto.Message { return new(networking.ServiceEntry) },
+		validate:   validation.ValidateServiceEntry,
+	},
+	{
+		name:       "Telemetry",
+		apiVersion: "telemetry.istio.io/v1",
+		spec:       func() proto.Message { return new(telemetry.Telemetry) },
+		validate:   validation.ValidateTelemetry,
+	},
+	{
+		name:       "VirtualService",
+		apiVersion: "networking.istio.io/v1",
+		spec:       func() proto.Message { return new(networking.VirtualService) },
+		validate:   validation.ValidateVirtualService,
+	},
 }
 
-// Render writes every object of the cluster, sorted by path. The bytes depend on the plan alone.
-func Render(c plan.Cluster) []Object {
+// Kinds are the kinds that Validate knows, with the apiVersion of each.
+func Kinds() map[string]string {
+	all := make(map[string]string, len(kinds))
+	for _, k := range kinds {
+		all[k.name] = k.apiVersion
+	}
+	return all
+}
+
+// Render writes every object of the cluster, sorted by path. The bytes depend on the plan alone. When the context
+// ends, the result is worth nothing.
+func Render(ctx context.Context, c plan.Cluster) []Object {
 	var manifests []manifest
 	for _, k := range kinds {
+		if k.manifests == nil {
+			continue
+		}
 		for _, m := range k.manifests(c) {
 			m.APIVersion, m.Kind = k.apiVersion, k.name
 			manifests = append(manifests, m)
 		}
 	}
 	objects := make([]Object, len(manifests))
-	parallel.Each(len(manifests), runtime.GOMAXPROCS(0), func(i int) {
+	err := parallel.Each(ctx, len(manifests), runtime.GOMAXPROCS(0), func(i int) {
 		m := &manifests[i]
 		objects[i] = Object{
-			File:      emit.File{Path: pathOf(c.Name, m), Data: m.encode()},
+			File:      emit.File{Path: PathOf(c.Name, m.Metadata.Namespace, m.Kind, m.Metadata.Name), Data: m.encode()},
 			Kind:      m.Kind,
 			Namespace: m.Metadata.Namespace,
 			Name:      m.Metadata.Name,
 			Origin:    m.origin,
 		}
 	})
+	if err != nil {
+		return nil
+	}
 	slices.SortFunc(objects, func(a, b Object) int { return cmp.Compare(a.Path, b.Path) })
 	return objects
 }
 
-func pathOf(cluster string, m *manifest) string {
-	return cluster + "/" + m.Metadata.Namespace + "/" + strings.ToLower(m.Kind) + "-" + m.Metadata.Name + ".yaml"
+// PathOf is where the object lies in out/.
+func PathOf(cluster, namespace, kind, name string) string {
+	return cluster + "/" + namespace + "/" + strings.ToLower(kind) + "-" + name + ".yaml"
 }

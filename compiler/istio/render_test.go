@@ -107,7 +107,7 @@ var golden = map[string]plan.Cluster{
 func TestGolden(t *testing.T) {
 	for name, cluster := range golden {
 		t.Run(name, func(t *testing.T) {
-			objects := Render(cluster)
+			objects := Render(t.Context(), cluster)
 			accepted(t, objects)
 			var archive txtar.Archive
 			for _, o := range objects {
@@ -148,7 +148,7 @@ func compareGolden(t *testing.T, file string, got []byte) {
 }
 
 func TestObjectsKnowTheirPlace(t *testing.T) {
-	got := Render(with(checkout()))
+	got := Render(t.Context(), with(checkout()))
 	for i := range got {
 		if got[i].Origin.File != "policies/teams/shop/checkout.yaml" {
 			t.Errorf("%s: origin %v", got[i].Path, got[i].Origin)
@@ -173,13 +173,13 @@ func TestRenderIsDeterministic(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := clusters().Draw(t, "cluster")
 		runtime.GOMAXPROCS(1)
-		want := Render(c)
+		want := Render(t.Context(), c)
 		if !slices.IsSortedFunc(want, func(a, b Object) int { return strings.Compare(a.Path, b.Path) }) {
 			t.Fatal("not sorted by path")
 		}
 		for _, processors := range []int{1, 2, 7} {
 			runtime.GOMAXPROCS(processors)
-			if diff := cmp.Diff(want, Render(c)); diff != "" {
+			if diff := cmp.Diff(want, Render(t.Context(), c)); diff != "" {
 				t.Fatalf("GOMAXPROCS=%d: %s", processors, diff)
 			}
 		}
@@ -197,7 +197,7 @@ func TestWhatAdmitsNothingIsNotRendered(t *testing.T) {
 		"no paths":      {Principals: caller, Operations: []plan.Operation{{Port: 8080, Paths: []string{}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			objects := Render(with(checkout(), openly, func(w *plan.Workload) { w.Policies[0].Rules = []plan.Rule{r} }))
+			objects := Render(t.Context(), with(checkout(), openly, func(w *plan.Workload) { w.Policies[0].Rules = []plan.Rule{r} }))
 			if strings.Contains(string(objects[0].Data), "rules") {
 				t.Errorf("%s", objects[0].Data)
 			}
@@ -207,7 +207,7 @@ func TestWhatAdmitsNothingIsNotRendered(t *testing.T) {
 }
 
 func TestCallersOfTwoSortsAreAlternatives(t *testing.T) {
-	objects := Render(with(checkout(), func(w *plan.Workload) { w.Policies[0].Rules[0].CIDRs = []string{"10.0.0.0/8"} }))
+	objects := Render(t.Context(), with(checkout(), func(w *plan.Workload) { w.Policies[0].Rules[0].CIDRs = []string{"10.0.0.0/8"} }))
 	if from := authorizationPolicySpec(t, objects[0].Data).Rules[0].From; len(from) != 2 {
 		t.Errorf("a source with both asks for both at once: %v", from)
 	}
@@ -225,7 +225,7 @@ func TestAnUndecidedPlanPanics(t *testing.T) {
 					t.Errorf("panic %v, want %q", r, name)
 				}
 			}()
-			Render(with(checkout(), change))
+			Render(t.Context(), with(checkout(), change))
 		})
 	}
 }

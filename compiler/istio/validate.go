@@ -1,6 +1,7 @@
 package istio
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"slices"
@@ -21,9 +22,11 @@ type Refusal struct {
 //
 // Istio's validation knows the shape of a policy and little of its sense: it takes a principal that exists nowhere, a method
 // in lower case and a path with a query.
-func Validate(objects []Object) []Refusal {
+//
+// When the context ends, the result is worth nothing.
+func Validate(ctx context.Context, objects []Object) []Refusal {
 	refusals := make([][]Refusal, len(objects))
-	parallel.Each(len(objects), runtime.GOMAXPROCS(0), func(i int) { refusals[i] = validate(&objects[i]) })
+	_ = parallel.Each(ctx, len(objects), runtime.GOMAXPROCS(0), func(i int) { refusals[i] = validate(&objects[i]) })
 	seen := make(map[string]bool, len(objects))
 	for i := range objects {
 		o := &objects[i]

@@ -1,6 +1,7 @@
 package istio
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,7 +42,7 @@ var apiServer = sync.OnceValues(func() (*crd.Validator, error) {
 // accepted fails the test if Istio or an API server has anything against an object, warnings included.
 func accepted(t fataler, objects []Object) {
 	t.Helper()
-	for _, r := range Validate(objects) {
+	for _, r := range Validate(context.Background(), objects) {
 		t.Errorf("%s: %s\n%s", r.Object.Path, r.Message, r.Object.Data)
 	}
 	server, err := apiServer()
@@ -57,7 +58,7 @@ func accepted(t fataler, objects []Object) {
 
 func TestEveryPlanIsAccepted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		accepted(t, Render(clusters().Draw(t, "cluster")))
+		accepted(t, Render(t.Context(), clusters().Draw(t, "cluster")))
 	})
 }
 
@@ -65,7 +66,7 @@ func TestThePlanCanBeReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := clusters().Draw(t, "cluster")
 		byPath := map[string]Object{}
-		for _, o := range Render(c) {
+		for _, o := range Render(t.Context(), c) {
 			byPath[o.Path] = o
 		}
 		for _, w := range c.Workloads {
@@ -136,7 +137,7 @@ func atoi(digits string) int {
 }
 
 func TestValidateRefuses(t *testing.T) {
-	objects := Render(with(checkout(), func(w *plan.Workload) { w.PlaintextPorts = []int{8080} }))
+	objects := Render(t.Context(), with(checkout(), func(w *plan.Workload) { w.PlaintextPorts = []int{8080} }))
 	const policy, authentication, scope = 0, 1, 2
 	for name, c := range map[string]struct {
 		object   int
@@ -183,7 +184,7 @@ func TestValidateRefuses(t *testing.T) {
 				t.Fatalf("%q does not occur in\n%s", c.old, text)
 			}
 			o.Data = []byte(text)
-			got := Validate([]Object{o})
+			got := Validate(t.Context(), []Object{o})
 			if len(got) != 1 || !strings.Contains(got[0].Message, c.message) || got[0].Warning != c.warning {
 				t.Errorf("got %+v, want %q, warning %v\n%s", got, c.message, c.warning, text)
 			}
@@ -202,7 +203,7 @@ func TestValidateRefusesWhatIsNoObject(t *testing.T) {
 		head + "metadata: {name: a}":            "spec is missing",
 		head + "metadata: {name: a}\nspec: [_]": "spec: ",
 	} {
-		got := Validate([]Object{{File: emit.File{Data: []byte(data)}, Kind: "PeerAuthentication", Name: "a"}})
+		got := Validate(t.Context(), []Object{{File: emit.File{Data: []byte(data)}, Kind: "PeerAuthentication", Name: "a"}})
 		if len(got) != 1 || !strings.Contains(got[0].Message, message) {
 			t.Errorf("%q: got %+v, want %q", data, got, message)
 		}
@@ -210,12 +211,12 @@ func TestValidateRefusesWhatIsNoObject(t *testing.T) {
 }
 
 func TestValidateTellsEverythingInOrder(t *testing.T) {
-	objects := Render(with(checkout()))
+	objects := Render(t.Context(), with(checkout()))
 	objects[0].Data = []byte(strings.NewReplacer(`"5050"`, `"70000"`, "app: checkout", `app: "*"`).Replace(string(objects[0].Data)))
 	objects[2].Data = []byte(strings.ReplaceAll(string(objects[2].Data), "pay/", ""))
 	objects = append(objects, objects[1])
 	var got []string
-	for _, r := range Validate(objects) {
+	for _, r := range Validate(t.Context(), objects) {
 		got = append(got, filepath.Base(r.Object.Path))
 	}
 	want := []string{

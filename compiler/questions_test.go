@@ -1,0 +1,96 @@
+package compiler
+
+import (
+	"slices"
+	"testing"
+	"testing/fstest"
+
+	"golang.org/x/tools/txtar"
+)
+
+func mustDescribe(t *testing.T, fsys fstest.MapFS) (map[Reference]Description, bool) {
+	t.Helper()
+	about, whole, err := Describe(t.Context(), fsys, today)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return about, whole
+}
+
+// declared is the text that a description points at.
+func declared(fsys fstest.MapFS, d Description) string {
+	return string(fsys[d.Declared.File].Data[d.Declared.Start.Offset:d.Declared.End.Offset])
+}
+
+func TestDescribeKnowsEverythingThatIsReferredTo(t *testing.T) {
+	fsys := base(t)
+	about, whole := mustDescribe(t, fsys)
+	if !whole {
+		t.Error("the estate is not whole")
+	}
+	for ref, text := range map[Reference]string{
+		{Kind: "Mesh", Name: "main"}:                                            "main",
+		{Kind: "Cluster", Name: "eu-1"}:                                         "eu-1",
+		{Kind: "Team", Name: "shop"}:                                            "shop",
+		{Kind: "Service", Name: "shop/checkout"}:                                "checkout",
+		{Kind: "Service", Name: "identity/customers"}:                           "customers",
+		{Kind: "Service", Name: "identity/customers", Endpoint: "read-address"}: "read-address",
+	} {
+		if d, known := about[ref]; !known || declared(fsys, d) != text {
+			t.Errorf("%+v is %+v", ref, d)
+		}
+	}
+	service := about[Reference{Kind: "Service", Name: "identity/customers"}]
+	if service.Team != "identity" || service.Contact != "#identity" || !slices.Equal(service.Endpoints, []string{"health", "read-address"}) {
+		t.Errorf("the Service is %+v", service)
+	}
+	if !slices.Equal(service.Callers, []string{"shop/checkout (grant)"}) {
+		t.Errorf("the Service is called by %q", service.Callers)
+	}
+	endpoint := about[Reference{Kind: "Service", Name: "identity/customers", Endpoint: "read-address"}]
+	if !slices.Equal(endpoint.Offers, []string{"GET /v1/customers/{id}/address"}) || !slices.Equal(endpoint.Callers, service.Callers) {
+		t.Errorf("the endpoint is %+v", endpoint)
+	}
+	if callers := about[Reference{Kind: "Service", Name: "identity/customers", Endpoint: "health"}].Callers; callers != nil {
+		t.Errorf("the other endpoint is called by %q", callers)
+	}
+}
+
+// Who is said to call is who can: neither one that waits for consent nor one whose access an objection keeps out.
+func TestDescribeLeavesOutWhatIsNotRendered(t *testing.T) {
+	for name, file := range map[string]txtar.File{
+		"pending": {Name: "policies/teams/identity/customers.yaml", Data: []byte(`apiVersion: writ.dev/v1alpha1
+kind: Service
+metadata: {name: customers, namespace: identity}
+spec:
+  ports: {http: {port: 80}}
+  endpoints: {read-address: {methods: [GET], paths: [/a]}}
+`)},
+		"a caller without a sidecar": {Name: "policies/teams/shop/checkout.yaml", Data: []byte(`apiVersion: writ.dev/v1alpha1
+kind: Service
+metadata: {name: checkout, namespace: shop}
+spec:
+  stages: {mtls: none}
+  intents: [{to: identity/customers, endpoints: [read-address], because: b}]
+`)},
+	} {
+		fsys := layOver(base(t), []txtar.File{
+			{Name: "policies/platform/mesh.yaml", Data: []byte("apiVersion: writ.dev/v1alpha1\nkind: Mesh\nmetadata: {name: main}\nspec:\n" +
+				"  stages: {mtls: permissive, authz: enforce}\n  exceptions:\n" +
+				"    - {service: shop/checkout, stages: {mtls: none}, because: it has none yet, until: 2027-01-01}\n")},
+			file,
+		})
+		about, _ := mustDescribe(t, fsys)
+		if callers := about[Reference{Kind: "Service", Name: "identity/customers"}].Callers; callers != nil {
+			t.Errorf("%s: %q", name, callers)
+		}
+	}
+}
+
+func TestDescribeAnswersForTheRestOfABrokenEstate(t *testing.T) {
+	fsys := layOver(base(t), []txtar.File{{Name: "policies/teams/shop/checkout.yaml", Data: []byte("kind: [")}})
+	about, whole := mustDescribe(t, fsys)
+	if _, known := about[Reference{Kind: "Service", Name: "identity/customers", Endpoint: "health"}]; whole || !known {
+		t.Errorf("whole: %v, known: %v", whole, known)
+	}
+}
