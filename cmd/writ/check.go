@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,9 +20,15 @@ func (a *app) check() *cobra.Command {
 		Use:   "check",
 		Short: "Check everything that a pull request must pass, and write nothing",
 		Long: "check compiles policies/ without writing, and compares out/ with what follows.\n\n" +
-			"With a base revision it fails on the findings that the change causes, and lists those that the base had already.",
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.runCheck(cmd.Context(), base) },
+			"With a base revision it fails on the findings that the change causes, and lists those that the base had already.\n\n" + formatsHelp,
+		Args:        noArgs,
+		Annotations: map[string]string{everyFormat: "yes"},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("base") && base == "" {
+				return errors.New("--base is empty; name a git revision, like main or origin/main")
+			}
+			return a.runCheck(cmd.Context(), base)
+		},
 	}
 	cmd.Flags().StringVar(&base, "base", "", "the git `revision` to compare with, like main or origin/main")
 	must(cmd.RegisterFlagCompletionFunc("base", cobra.NoFileCompletions))
@@ -48,11 +57,7 @@ func (a *app) runCheck(ctx context.Context, base string) error {
 	if c.Result, err = a.compile(ctx, repo.FS(), before); err != nil {
 		return err
 	}
-	tell := a.tellCheck
-	if a.format == formatJSON {
-		tell = a.checkJSON
-	}
-	if err := tell(c); err != nil {
+	if err := a.tell(func(a *app) error { return a.checkResult(c) }); err != nil {
 		return err
 	}
 	if c.Fails() || c.drifts() {
@@ -66,6 +71,47 @@ func (a *app) runCheck(ctx context.Context, base string) error {
 func (c checked) drifts() bool { return c.comparable() && !c.Drift.Clean() }
 
 func (c checked) comparable() bool { return c.Files != nil && !c.Published }
+
+func (a *app) checkResult(c checked) error {
+	switch a.format {
+	case formatText:
+		return a.tellCheck(c)
+	case formatJSON:
+		return a.checkJSON(c)
+	}
+	var caused func(*diag.Finding) bool
+	if c.base != "" {
+		caused = c.Caused
+	}
+	if !c.comparable() {
+		return a.report(c.Result, caused)
+	}
+	return a.report(c.Result, caused, a.currency(c))
+}
+
+// currency is whether out/ is current, as a check.
+func (a *app) currency(c checked) diag.Check {
+	current := diag.Check{Name: "out/ is current"}
+	if !c.drifts() {
+		return current
+	}
+	var parts []string
+	for _, part := range []struct {
+		n    int
+		what string
+	}{
+		{len(c.Drift.Missing), "missing"},
+		{len(c.Drift.Changed), "changed"},
+		{len(c.Drift.Orphaned), "orphaned"},
+		{len(c.Drift.Blocked), "in the way"},
+	} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.what))
+		}
+	}
+	current.Failure = a.stateOfOut(c) + " (" + strings.Join(parts, ", ") + ")"
+	return current
+}
 
 func (a *app) tellCheck(c checked) error {
 	if err := a.tellFindings(c); err != nil {
@@ -88,7 +134,7 @@ func (a *app) tellCheck(c checked) error {
 func (a *app) stateOfOut(c checked) string {
 	switch {
 	case c.Files == nil:
-		return "out/ was not compared"
+		return "a finding stops, so nothing else was judged and out/ was not compared"
 	case c.Published:
 		return "out/ is published elsewhere"
 	case c.Drift.Clean():

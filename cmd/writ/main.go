@@ -36,7 +36,7 @@ func main() {
 
 // run executes one command line and tells an error in one line.
 func run(ctx context.Context, args []string, stdout, stderr *stream) int {
-	root := newRoot(&app{stdout: stdout})
+	root := newRoot(&app{stdout: stdout, stderr: stderr})
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -70,12 +70,20 @@ func guard(stderr io.Writer, do func() int) (code int) {
 		}
 		code = exitFault
 		if os.Getenv("WRIT_DEBUG") == "1" {
-			fmt.Fprintf(stderr, "writ: a fault of writ: %v\n\n%s", fault, debug.Stack())
+			fmt.Fprintf(stderr, "writ: a fault of writ: %v\n\n%s", fault, stackOf(fault))
 			return
 		}
 		fmt.Fprintf(stderr, "writ: a fault of writ: %s; please report it with what WRIT_DEBUG=1 shows\n", diag.Visible(fmt.Sprint(fault)))
 	}()
 	return do()
+}
+
+// stackOf is where the fault was raised, be it in another goroutine.
+func stackOf(fault any) []byte {
+	if f, ok := fault.(interface{ Stack() []byte }); ok {
+		return f.Stack()
+	}
+	return debug.Stack()
 }
 
 // stream is an output whose first failure is kept, so that no caller checks each line. What follows a failure is for nobody.

@@ -29,7 +29,9 @@ func (a *app) open() (*os.Root, error) {
 
 // compile compiles the repository, against the base where there is one.
 func (a *app) compile(ctx context.Context, fsys, base fs.FS) (*compiler.Result, error) {
-	return compiler.Compile(ctx, fsys, compiler.Options{AsOf: a.asOf, Base: base})
+	hear, done := a.progress()
+	defer done()
+	return compiler.Compile(ctx, fsys, compiler.Options{AsOf: a.asOf, Base: base, Progress: hear})
 }
 
 // bare is the reason of an error without the operation and the path, which the message around it has said already.

@@ -15,17 +15,14 @@ import (
 
 // app is what the commands share: the global flags and the output.
 type app struct {
-	dir    string
-	asOf   string
-	format string
-	color  string
-	stdout *stream
+	dir     string
+	asOf    string
+	outputs formatFlag
+	format  string // of stdout
+	color   string
+	stdout  *stream
+	stderr  *stream
 }
-
-const (
-	formatText = "text"
-	formatJSON = "json"
-)
 
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
@@ -41,29 +38,32 @@ func newRoot(a *app) *cobra.Command {
 		SilenceErrors:      true,
 		SilenceUsage:       true,
 		DisableSuggestions: true, // friendly has better ones
-		PersistentPreRunE:  func(*cobra.Command, []string) error { return a.checkFlags() },
+		PersistentPreRunE:  func(cmd *cobra.Command, _ []string) error { return a.checkFlags(cmd) },
 	}
 	flags := root.PersistentFlags()
 	flags.StringVarP(&a.dir, "dir", "C", ".", "the repository `DIR` to work on")
 	flags.StringVar(&a.asOf, "as-of", time.Now().UTC().Format(time.DateOnly), "the day to judge dates by, as `YYYY-MM-DD`")
 	flags.Lookup("as-of").DefValue = "today"
-	enum(root, "format", &a.format, "how to write the result", formatText, formatJSON)
+	flags.Var(&a.outputs, "format", "how to write the result: text or json; of build and check also sarif, github, junit,\nand several at once, all but one of them to a FILE")
+	flags.Lookup("format").DefValue = formatText
+	must(root.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)))
 	enum(root, "color", &a.color, "when to colour", "auto", "always", "never")
 	must(root.MarkPersistentFlagDirname("dir"))
 	must(root.RegisterFlagCompletionFunc("as-of", cobra.NoFileCompletions))
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(helpCommand())
-	root.AddCommand(a.build(), a.check(), a.fix(), a.rules(), a.schema(), a.init(), a.version())
+	root.AddCommand(a.build(), a.check(), a.fix(), a.fmt(), a.rules(), a.schema(), a.lsp(), a.init(), a.version())
 	root.InitDefaultCompletionCmd()
 	refuseStray(root, "completion")
 	return root
 }
 
-func (a *app) checkFlags() error {
+func (a *app) checkFlags(cmd *cobra.Command) error {
+	a.format = a.outputs.onStdout()
 	if _, err := time.Parse(time.DateOnly, a.asOf); err != nil {
 		return fmt.Errorf("--as-of %q is no day; write it as YYYY-MM-DD", a.asOf)
 	}
-	return nil
+	return a.checkFormats(cmd)
 }
 
 // enum adds a persistent flag that takes one of a few values, the first of them unless said.
