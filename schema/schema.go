@@ -27,7 +27,8 @@ const (
 	suffix = ".schema.json"
 )
 
-// ID is the $id of a schema file.
+// ID is the address that a compiler of schemas knows a file by. It stands in no file: a reader that found it there would ask
+// the network for what lies beside the file.
 func ID(file string) string { return "https://writ.dev/schema/" + file }
 
 // Bundle is all schemas in one document with local references alone, the form that every editor reads: many do not resolve

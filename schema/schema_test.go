@@ -90,8 +90,8 @@ func each(v any, path string, f func(path string, s map[string]any)) {
 func TestSchemasSayWhoTheyAre(t *testing.T) {
 	for id, data := range files(t) {
 		doc := parse(t, data).(map[string]any)
-		if doc["$id"] != id {
-			t.Errorf("%s has the $id %v", id, doc["$id"])
+		if doc["$id"] != nil {
+			t.Errorf("%s sends its readers to %v for what lies beside it", id, doc["$id"])
 		}
 		if doc["$schema"] != "https://json-schema.org/draft/2020-12/schema" {
 			t.Errorf("%s is of the draft %v", id, doc["$schema"])

@@ -33,11 +33,11 @@ var outputs = map[string]func(t *testing.T, root string) string{
 		return writ(t, root, "check")
 	},
 	"writ build, with the wishlist": func(t *testing.T, root string) string {
-		wishlist := regexp.MustCompile("(?s)```yaml\n# (policies/[^\n]*wishlist.yaml)\n(.*?)```").FindStringSubmatch(readme(t))
+		wishlist := regexp.MustCompile("(?s)```yaml\n(# (policies/[^\n]*wishlist.yaml)\n.*?)```").FindStringSubmatch(readme(t))
 		if wishlist == nil {
 			t.Fatal("the README shows no wishlist.yaml")
 		}
-		write(t, filepath.Join(root, wishlist[1]), wishlist[2])
+		write(t, filepath.Join(root, wishlist[2]), wishlist[1])
 		return writ(t, root, "build")
 	},
 }

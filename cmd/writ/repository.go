@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"writ.dev/writ/compiler"
 )
@@ -22,9 +23,28 @@ func (a *app) open() (*os.Root, error) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
+		if above := a.above(); above != "" {
+			return nil, fmt.Errorf("no folder policies/ in %q, but in %q: run writ there, or with -C %s", a.dir, above, quote(above))
+		}
 		return nil, fmt.Errorf("no folder policies/ in %q; %q makes a small repository to begin with", a.dir, a.command("init"))
 	}
 	return root, nil
+}
+
+// above is the nearest folder above that has policies/, "" where none has.
+func (a *app) above() string {
+	for dir := filepath.Join(a.dir, ".."); ; dir = filepath.Join(dir, "..") {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return ""
+		}
+		if info, err := os.Stat(filepath.Join(abs, "policies")); err == nil && info.IsDir() {
+			return dir
+		}
+		if abs == filepath.Dir(abs) {
+			return ""
+		}
+	}
 }
 
 // compile compiles the repository, against the base where there is one.

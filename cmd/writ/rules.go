@@ -150,7 +150,7 @@ func (a *app) example(label string, files, other []txtar.File) {
 			continue
 		}
 		for _, line := range strings.Split(strings.TrimRight(string(f.Data), "\n"), "\n") {
-			a.printf("%s\n", strings.TrimRight("  "+line, " "))
+			a.printf("%s\n", diag.Visible(strings.TrimRight("  "+line, " ")))
 		}
 	}
 }

@@ -48,7 +48,7 @@ func must(err error) {
 
 type schemaSet struct {
 	byKind map[string]*jsonschema.Schema
-	text   map[string]any // by $id
+	text   map[string]any // by address
 	values map[string]bool
 }
 

@@ -427,7 +427,7 @@ func (c *checker) unknownFields(f fault) {
 		}
 		key.told = true
 		message := fmt.Sprintf("unknown field %s in %s", quoted(key.value), f.at.owner())
-		if field, value, glued := strings.Cut(key.value, ":"); glued && value != "" && slices.Contains(free, field) {
+		if field, value, glued := strings.Cut(key.value, ":"); glued && value != "" && slices.Contains(free, field) && !f.at.items[key.at].follows(key) {
 			c.renamed[f.at][field] = true
 			c.add(unknownField, key, fmt.Sprintf("a space is missing behind %s", quoted(field+":")), "write "+field+": "+value, key.rewrite(field+": "+value))
 			continue
@@ -440,6 +440,9 @@ func (c *checker) unknownFields(f fault) {
 		c.add(unknownField, key, message, "expected "+diag.OneOf(known), nil)
 	}
 }
+
+// follows reports whether there is text between the key and the value: the ':' of a key, which {a:b} has not.
+func (n *node) follows(key *node) bool { return n.span.Start.Offset > key.span.End.Offset }
 
 func (c *checker) required(f fault) {
 	words := f.schema.text("errorMessage")
