@@ -33,8 +33,10 @@ func TestHostileFiles(t *testing.T) {
 			return errors.Join(os.WriteFile(at, []byte(hidden), 0o644), os.Truncate(at, 100_000_000))
 		}, x + ":1:1 SYN-004 the file is larger than 1 MiB\n"},
 		{"a folder named like a file", x, func(at string) error { return os.Mkdir(at, 0o755) }, ""},
-		{"a name that is a command", "policies/teams/shop/::error::a.yaml", func(at string) error { return os.WriteFile(at, []byte("a\n"), 0o644) },
-			"policies/teams/shop/::error::a.yaml:1:1 SYN-016 the document is the text \"a\"; expected fields like apiVersion and kind\n"},
+		{
+			"a name that is a command", "policies/teams/shop/::error::a.yaml", func(at string) error { return os.WriteFile(at, []byte("a\n"), 0o644) },
+			"policies/teams/shop/::error::a.yaml:1:1 SYN-016 the document is the text \"a\"; expected fields like apiVersion and kind\n",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()

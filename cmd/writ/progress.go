@@ -27,7 +27,7 @@ func (a *app) progress() (hear func(stage string, done, total int), done func())
 	}
 	l := newLine(f, func() int {
 		width, _, err := term.GetSize(int(f.Fd()))
-		if err != nil {
+		if err != nil || width == 0 { // which some terminals say until they are asked to show anything
 			return 80
 		}
 		return width
