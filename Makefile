@@ -8,7 +8,7 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 ACTIONLINT    := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 FUZZTIME ?= 60s
-BENCH    ?= .
+BENCHFLAGS ?=
 
 # with_tests lists the folders of this module whose tests match a pattern, so that no target keeps a list of its own.
 with_tests = go list -f '{{.Dir}}' ./... | while read -r dir; do \
@@ -54,8 +54,12 @@ golden: ## write the golden files anew; read the diff before you commit it
 	go test $$dirs -update
 
 .PHONY: bench
-bench: ## run the benchmarks, BENCH=pattern
-	go test ./... -run '^$$' -bench '$(BENCH)' -benchmem
+bench: ## measure writ against other tools and against the last record; takes minutes
+	@go run ./cmd/estategen/bench $(BENCHFLAGS)
+
+.PHONY: record
+record: ## run the benchmarks of the stages and keep them for make bench to compare with
+	@go run ./cmd/estategen/bench -record
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME=60s each

@@ -66,21 +66,15 @@ spec:
   ports: {http: {port: 80}}
   endpoints: {read-address: {methods: [GET], paths: [/a]}}
 `)},
-		"a caller without a sidecar": {Name: "policies/teams/shop/checkout.yaml", Data: []byte(`apiVersion: writ.dev/v1alpha1
-kind: Service
-metadata: {name: checkout, namespace: shop}
+		"a caller without a sidecar": {Name: "policies/platform/mesh.yaml", Data: []byte(`apiVersion: writ.dev/v1alpha1
+kind: Mesh
+metadata: {name: main}
 spec:
-  stages: {mtls: none}
-  intents: [{to: identity/customers, endpoints: [read-address], because: b}]
+  exceptions:
+    - {service: shop/checkout, stages: {mtls: none, authz: off, outbound: open}, because: its jobs hang, until: 2027-01-01}
 `)},
 	} {
-		fsys := layOver(base(t), []txtar.File{
-			{Name: "policies/platform/mesh.yaml", Data: []byte("apiVersion: writ.dev/v1alpha1\nkind: Mesh\nmetadata: {name: main}\nspec:\n" +
-				"  stages: {mtls: permissive, authz: enforce}\n  exceptions:\n" +
-				"    - {service: shop/checkout, stages: {mtls: none}, because: it has none yet, until: 2027-01-01}\n")},
-			file,
-		})
-		about, _ := mustDescribe(t, fsys)
+		about, _ := mustDescribe(t, layOver(base(t), []txtar.File{file}))
 		if callers := about[Reference{Kind: "Service", Name: "identity/customers"}].Callers; callers != nil {
 			t.Errorf("%s: %q", name, callers)
 		}
