@@ -232,9 +232,11 @@ func runOutsiderSquats(p *Pass) {
 	}
 }
 
-var outsiderIsEverybody = &diag.Rule{Code: "IDN-005", Name: "outsider-is-everybody", Effect: diag.Withhold,
+var outsiderIsEverybody = &diag.Rule{
+	Code: "IDN-005", Name: "outsider-is-everybody", Effect: diag.Withhold,
 	Title: "an Outsider's range of addresses is everybody's",
-	Why:   "An Outsider known by addresses is any peer from there, in plaintext and without identity. All addresses are everybody, pods of the mesh included."}
+	Why:   "An Outsider known by addresses is any peer from there, in plaintext and without identity. All addresses are everybody, pods of the mesh included.",
+}
 
 func runOutsiderIsEverybody(p *Pass) {
 	told := map[*syntax.Outsider]bool{}

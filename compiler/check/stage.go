@@ -242,9 +242,11 @@ func runInRetired(p *Pass) {
 	})
 }
 
-var inRootNamespace = &diag.Rule{Code: "OWN-006", Name: "in-root-namespace", Effect: diag.Stop,
+var inRootNamespace = &diag.Rule{
+	Code: "OWN-006", Name: "in-root-namespace", Effect: diag.Stop,
 	Title: "a Service or a floor is in a mesh's root namespace",
-	Why:   "Istio applies policies of the root namespace to all namespaces: a Service's policy there would open every pod with the same label, and a namespace's floor would close the whole cluster."}
+	Why:   "Istio applies policies of the root namespace to all namespaces: a Service's policy there would open every pod with the same label, and a namespace's floor would close the whole cluster.",
+}
 
 func runInRootNamespace(p *Pass) {
 	for _, m := range p.Estate.Meshes {

@@ -77,9 +77,11 @@ var (
 		Why:   "The Team document says in which clusters a namespace exists, and so where its floor stands. A Service beyond them would stand on no floor.",
 	}
 
-	ForeignOutsider = &diag.Rule{Code: "OWN-005", Name: "foreign-outsider", Effect: diag.Withhold,
+	ForeignOutsider = &diag.Rule{
+		Code: "OWN-005", Name: "foreign-outsider", Effect: diag.Withhold,
 		Title: "an Outsider in one team's folder calls a Service of another team",
-		Why:   "Whoever owns an Outsider's document says which addresses or identity it stands for. That is the platform, or the team that lets it in: a grant to another team's Outsider would be a grant to whatever that team writes there next."}
+		Why:   "Whoever owns an Outsider's document says which addresses or identity it stands for. That is the platform, or the team that lets it in: a grant to another team's Outsider would be a grant to whatever that team writes there next.",
+	}
 
 	BadPath = &diag.Rule{
 		Code: "END-001", Name: "bad-path", Effect: diag.Withhold, Mends: true,
