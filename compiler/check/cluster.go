@@ -499,12 +499,7 @@ const largestEndpoints = 96 << 10
 func (p *Pass) wideEndpoints() {
 	wide := map[*syntax.Service]int{}
 	eachService(p.Estate, func(s *model.Service) {
-		n := 0
-		for _, e := range s.Endpoints {
-			for _, path := range e.Paths {
-				n += len(path.Istio()) + 16
-			}
-		}
+		n := pathBytes(s)
 		if n <= largestEndpoints {
 			return
 		}
@@ -522,4 +517,15 @@ func (p *Pass) wideEndpoints() {
 			}
 		}
 	}
+}
+
+// pathBytes is about what the paths of a Service take in a manifest.
+func pathBytes(s *model.Service) int {
+	n := 0
+	for _, e := range s.Endpoints {
+		for _, path := range e.Paths {
+			n += len(path.Istio()) + 16
+		}
+	}
+	return n
 }

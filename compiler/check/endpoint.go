@@ -18,6 +18,9 @@ var samePattern = &diag.Rule{
 
 func runSamePattern(p *Pass) {
 	eachService(p.Estate, func(s *model.Service) {
+		if pathBytes(s) > largestEndpoints {
+			return // it is refused as a whole, and every pair would be compared
+		}
 		for i, e := range s.Endpoints {
 			p.sameWithin(e)
 			for _, o := range s.Endpoints[:i] {
@@ -94,6 +97,9 @@ var coveredPattern = &diag.Rule{
 
 func runCoveredPattern(p *Pass) {
 	eachService(p.Estate, func(s *model.Service) {
+		if pathBytes(s) > largestEndpoints {
+			return
+		}
 		for _, e := range s.Endpoints {
 			for i, q := range e.Paths {
 				wider := slices.IndexFunc(e.Paths, func(o model.Pattern) bool { return o.Istio() != q.Istio() && o.Covers(q) })

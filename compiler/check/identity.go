@@ -141,6 +141,9 @@ func runOutsiderIsService(p *Pass) {
 		}
 		for _, o := range m.Outsiders {
 			domain, namespace, account := split(o)
+			if squatted(p.Estate, o) != nil {
+				continue // told where it is written, whoever comes to own the identity
+			}
 			for _, w := range users[identity{namespace, account}] {
 				if !slices.ContainsFunc(o.Clusters, func(c *model.Cluster) bool { return c.Admits(domain, w.Cluster.TrustDomain()) }) {
 					continue
@@ -166,6 +169,19 @@ func split(o *model.Outsider) (domain, namespace, account string) {
 		return "", "", ""
 	}
 	return parts[0], parts[2], parts[4]
+}
+
+// squatted is the namespace of another team that a team's Outsider claims an identity of, nil where it claims none.
+func squatted(e *model.Estate, o *model.Outsider) *model.Namespace {
+	_, namespace, _ := split(o)
+	i := slices.IndexFunc(e.Namespaces, func(n *model.Namespace) bool { return n.Name == namespace })
+	if i < 0 || o.Team == nil {
+		return nil
+	}
+	if n := e.Namespaces[i]; !slices.ContainsFunc(n.Parts, func(part model.NamespacePart) bool { return part.Team == o.Team }) {
+		return n
+	}
+	return nil
 }
 
 func (p *Pass) withholdAll(m *model.Mesh, o *model.Outsider) {
@@ -210,20 +226,15 @@ var outsiderSquats = &diag.Rule{
 }
 
 func runOutsiderSquats(p *Pass) {
-	owners := map[string]*model.Namespace{}
-	for _, n := range p.Estate.Namespaces {
-		owners[n.Name] = n
-	}
 	for _, m := range p.Estate.Meshes {
 		for _, o := range m.Outsiders {
-			_, namespace, _ := split(o)
-			n := owners[namespace]
-			if o.Team == nil || n == nil || slices.ContainsFunc(n.Parts, func(part model.NamespacePart) bool { return part.Team == o.Team }) {
+			n := squatted(p.Estate, o)
+			if n == nil {
 				continue
 			}
 			p.withholdAll(m, o)
 			p.Report(o.Doc.Spec.Identity.Span, diag.Finding{
-				Message: fmt.Sprintf("outsider %s of team %s claims an identity of namespace %s, which is team %s's", o.Name, o.Team.Name, namespace, n.Parts[0].Team.Name),
+				Message: fmt.Sprintf("outsider %s of team %s claims an identity of namespace %s, which is team %s's", o.Name, o.Team.Name, n.Name, n.Parts[0].Team.Name),
 				Help:    "name the identity that it really has, or let the platform declare it in policies/platform",
 				Related: []diag.Related{{Span: n.Parts[0].Key.Span, Message: "the namespace is declared here"}},
 				Objects: []string{"Outsider " + o.Name}, Field: "spec.identity",
