@@ -3,27 +3,27 @@ module writ.dev/writ
 go 1.26.0
 
 require (
-	github.com/go-git/go-billy/v5 v5.9.2
-	github.com/go-git/go-git/v5 v5.19.3
-	github.com/google/go-cmp v0.7.0
-	github.com/joshdk/go-junit v1.0.0
-	github.com/owenrumney/go-sarif/v3 v3.3.1
-	github.com/rogpeppe/go-internal v1.16.0
-	github.com/santhosh-tekuri/jsonschema/v5 v5.3.1
-	github.com/spf13/cobra v1.10.2
-	github.com/spf13/pflag v1.0.10
-	go.yaml.in/yaml/v4 v4.0.0
-	golang.org/x/sys v0.48.0
-	golang.org/x/term v0.45.0
-	golang.org/x/text v0.41.0
-	golang.org/x/tools v0.48.0
-	google.golang.org/protobuf v1.36.12
-	istio.io/api v1.31.0-rc.0.0.20260824154656-b943409680a7
-	istio.io/istio v0.0.0-20260827124520-eed52ebb66ad
-	pgregory.net/rapid v1.3.0
-	sigs.k8s.io/kustomize/api v0.21.2
-	sigs.k8s.io/kustomize/kyaml v0.21.2
-	sigs.k8s.io/yaml v1.6.0
+	github.com/go-git/go-billy/v5 v5.9.2 // the file systems that go-git reads
+	github.com/go-git/go-git/v5 v5.19.3 // reads the base revision without a git binary
+	github.com/google/go-cmp v0.7.0 // tests: differences that can be read
+	github.com/joshdk/go-junit v1.0.0 // tests: a reader of JUnit reports
+	github.com/owenrumney/go-sarif/v3 v3.3.1 // tests: the schema of SARIF, and a reader
+	github.com/rogpeppe/go-internal v1.16.0 // tests: scripts of command lines
+	github.com/santhosh-tekuri/jsonschema/v5 v5.3.1 // holds documents against schema/
+	github.com/spf13/cobra v1.10.2 // commands, flags and completion
+	github.com/spf13/pflag v1.0.10 // cobra's flags, for values of our own
+	go.yaml.in/yaml/v4 v4.0.0 // reads documents with positions, writes manifests
+	golang.org/x/sys v0.48.0 // locks, and syncing a file system at once
+	golang.org/x/term v0.45.0 // whether a person reads, and how wide
+	golang.org/x/text v0.41.0 // the width of characters under a caret
+	golang.org/x/tools v0.48.0 // txtar: the rules' examples
+	google.golang.org/protobuf v1.36.12 // decodes manifests into Istio's types
+	istio.io/api v1.31.0-rc.0.0.20260824154656-b943409680a7 // Istio's types
+	istio.io/istio v0.0.0-20260827124520-eed52ebb66ad // Istio's own validation; in tests also its CRDs
+	pgregory.net/rapid v1.3.0 // tests: properties over random estates
+	sigs.k8s.io/kustomize/api v0.21.2 // applies overlays
+	sigs.k8s.io/kustomize/kyaml v0.21.2 // applies overlays' JSON patches
+	sigs.k8s.io/yaml v1.6.0 // reads manifests as Kubernetes does
 )
 
 require (
