@@ -12,6 +12,9 @@ require (
 	github.com/santhosh-tekuri/jsonschema/v5 v5.3.1 // holds documents against schema/
 	github.com/spf13/cobra v1.10.2 // commands, flags and completion
 	github.com/spf13/pflag v1.0.10 // cobra's flags, for values of our own
+	go.lsp.dev/jsonrpc2 v1.0.1 // the language server's transport
+	go.lsp.dev/protocol v1.0.1 // the language server's messages
+	go.lsp.dev/uri v1.0.1 // the language server's names of files
 	go.yaml.in/yaml/v4 v4.0.0 // reads documents with positions, writes manifests
 	golang.org/x/sys v0.48.0 // locks, and syncing a file system at once
 	golang.org/x/term v0.45.0 // whether a person reads, and how wide
@@ -111,9 +114,6 @@ require (
 	github.com/xeipuuv/gojsonreference v0.0.0-20180127040603-bd5ef7bd5415 // indirect
 	github.com/xeipuuv/gojsonschema v1.2.0 // indirect
 	github.com/xlab/treeprint v1.2.0 // indirect
-	go.lsp.dev/jsonrpc2 v1.0.1
-	go.lsp.dev/protocol v1.0.1
-	go.lsp.dev/uri v1.0.1
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.68.0 // indirect
 	go.opentelemetry.io/otel v1.43.0 // indirect
