@@ -37,7 +37,7 @@ func (p *Pass) sameWithin(e *model.Endpoint) {
 			p.Report(at.Span, diag.Finding{
 				Message: fmt.Sprintf("endpoint %q has %q twice", e.Name, q.Text),
 				Help:    "write it once: the names of variables make no difference",
-				Fix:     removeItem(list, at),
+				Fix:     syntax.RemoveItem(list, at),
 				Objects: []string{e.Service.Object()}, Field: "spec.endpoints." + e.Name + "[" + q.Istio() + "]",
 			})
 		}
@@ -78,17 +78,6 @@ func patternText(e *model.Endpoint, q model.Pattern, i int) (syntax.List[syntax.
 	return list, e.Key
 }
 
-// removeItem takes one of several items out of a list in brackets; nil where the list is written otherwise.
-func removeItem(l syntax.List[syntax.Text], item syntax.Text) *diag.Fix {
-	i := slices.Index(l.Items, item)
-	if !l.Flow || i < 1 {
-		return nil
-	}
-	span := item.Span
-	span.Start = l.Items[i-1].Span.End
-	return &diag.Fix{Title: fmt.Sprintf("remove %q", item.Value), Edits: []diag.Edit{{Span: span}}}
-}
-
 var coveredPattern = &diag.Rule{
 	Code: "END-006", Name: "covered-pattern", Effect: diag.Report, Mends: true,
 	Title: "a pattern is covered by a wider one of its endpoint",
@@ -112,7 +101,7 @@ func runCoveredPattern(p *Pass) {
 					Message: fmt.Sprintf("%q is covered by %q of the same endpoint", q.Text, by.Value),
 					Help:    "leave one of them out: the narrow one if all is meant, the wide one if not",
 					Related: []diag.Related{{Span: by.Span, Message: "the wider pattern"}},
-					Fix:     removeItem(list, at),
+					Fix:     syntax.RemoveItem(list, at),
 					Objects: []string{s.Object()}, Field: "spec.endpoints." + e.Name + "[" + q.Istio() + "]",
 				})
 			}

@@ -19,17 +19,8 @@ var sharedAccount = &diag.Rule{
 }
 
 func runSharedAccount(p *Pass) {
-	type identity struct{ namespace, account string }
 	for _, m := range p.Estate.Meshes {
-		users := map[identity][]*model.Workload{}
-		for _, s := range m.Services {
-			for _, w := range s.Workloads {
-				for _, a := range w.Accounts {
-					id := identity{s.Namespace.Name, a}
-					users[id] = append(users[id], w)
-				}
-			}
-		}
+		users := usersOf(m)
 		for id, ws := range users {
 			told := map[*model.Service]bool{}
 			for i, w := range ws {
@@ -41,6 +32,23 @@ func runSharedAccount(p *Pass) {
 			}
 		}
 	}
+}
+
+// identity is a service account of a namespace, whichever trust domain vouches for it.
+type identity struct{ namespace, account string }
+
+// usersOf is the workloads of a mesh by the accounts that they run under.
+func usersOf(m *model.Mesh) map[identity][]*model.Workload {
+	users := map[identity][]*model.Workload{}
+	for _, s := range m.Services {
+		for _, w := range s.Workloads {
+			for _, a := range w.Accounts {
+				id := identity{s.Namespace.Name, a}
+				users[id] = append(users[id], w)
+			}
+		}
+	}
+	return users
 }
 
 // merged reports whether some policy of the mesh takes an account of one workload for the same account of the other.
@@ -129,16 +137,8 @@ var outsiderIsService = &diag.Rule{
 }
 
 func runOutsiderIsService(p *Pass) {
-	type identity struct{ namespace, account string }
 	for _, m := range p.Estate.Meshes {
-		users := map[identity][]*model.Workload{}
-		for _, s := range m.Services {
-			for _, w := range s.Workloads {
-				for _, a := range w.Accounts {
-					users[identity{s.Namespace.Name, a}] = append(users[identity{s.Namespace.Name, a}], w)
-				}
-			}
-		}
+		users := usersOf(m)
 		for _, o := range m.Outsiders {
 			domain, namespace, account := split(o)
 			if squatted(p.Estate, o) != nil {

@@ -187,24 +187,9 @@ func (r *resolver) askedTwice(c Caller, e *Endpoint, n, first syntax.Text, d *sy
 		Message: fmt.Sprintf("%s asks for %s twice", c.Key(), e),
 		Help:    "ask once, with one reason",
 		Related: []diag.Related{{Span: first.Span, Message: "the first time"}},
-		Fix:     removeItem(d.Endpoints, n),
+		Fix:     syntax.RemoveItem(d.Endpoints, n),
 		Objects: []string{c.Object()}, Field: "spec.intents[" + e.Service.Key() + "].endpoints[" + e.Name + "]",
 	})
-}
-
-// removeItem takes one of several items out of a list in brackets; nil where the list is written otherwise.
-func removeItem(l syntax.List[syntax.Text], item syntax.Text) *diag.Fix {
-	i := slices.Index(l.Items, item)
-	if !l.Flow || len(l.Items) < 2 || i < 0 {
-		return nil
-	}
-	span := item.Span
-	if i > 0 {
-		span.Start = l.Items[i-1].Span.End
-	} else {
-		span.End = l.Items[1].Span.Start
-	}
-	return &diag.Fix{Title: fmt.Sprintf("remove %q", item.Value), Edits: []diag.Edit{{Span: span}}}
 }
 
 // deriveAccesses pairs what callers ask for with consent.
