@@ -3,19 +3,38 @@ package main
 import (
 	"bytes"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
+// screen is a terminal that a test reads while it is written to.
+type screen struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buffer.Write(p)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buffer.String()
+}
+
 func TestProgressShowsWorkOverASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var screen bytes.Buffer
+		var screen screen
 		l := newLine(&screen, func() int { return 80 })
 		l.hear("reading policies/", 1, 40000)
 		time.Sleep(patience - time.Millisecond)
 		synctest.Wait()
-		if screen.Len() > 0 {
+		if screen.String() != "" {
 			t.Errorf("shown too early: %q", screen.String())
 		}
 		time.Sleep(2 * time.Millisecond)
@@ -36,13 +55,13 @@ func TestProgressShowsWorkOverASecond(t *testing.T) {
 
 func TestProgressIsSilentForShortWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var screen bytes.Buffer
+		var screen screen
 		l := newLine(&screen, func() int { return 80 })
 		l.hear("checking", 1, 2)
 		time.Sleep(patience / 2)
 		l.close()
 		time.Sleep(2 * patience)
-		if screen.Len() > 0 {
+		if screen.String() != "" {
 			t.Errorf("got %q", screen.String())
 		}
 	})
@@ -51,7 +70,7 @@ func TestProgressIsSilentForShortWork(t *testing.T) {
 func TestProgressFitsTheTerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, width := range []int{0, 1, 12, 200} {
-			var screen bytes.Buffer
+			var screen screen
 			l := newLine(&screen, func() int { return width })
 			l.hear("rendering \x1b[31mré-1", 12, 40000)
 			time.Sleep(patience + redraw/2)

@@ -15,6 +15,10 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+
+	"sigs.k8s.io/kustomize/kyaml/openapi"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/istio"
@@ -40,6 +44,9 @@ func Apply(ctx context.Context, fsys fs.FS, clusters []string, objects []istio.O
 	if found.Stops() {
 		return applied, found
 	}
+	if len(overlays) > 0 {
+		readSchemas()
+	}
 	byCluster := map[string]*syntax.Overlay{}
 	for i := range overlays {
 		o := &overlays[i]
@@ -57,6 +64,10 @@ func Apply(ctx context.Context, fsys fs.FS, clusters []string, objects []istio.O
 	}
 	return applied, found
 }
+
+// readSchemas lets kustomize read its schemas of Kubernetes' kinds before several goroutines ask for them: the reading of one is
+// not guarded against the look-ups of another (kyaml openapi.IsNamespaceScoped).
+var readSchemas = sync.OnceFunc(func() { openapi.SchemaForResourceType(yaml.TypeMeta{}) })
 
 // stray says why the folder is no overlay of a cluster.
 func stray(o *syntax.Overlay, clusters []string, other *syntax.Overlay) *diag.Finding {
