@@ -80,3 +80,17 @@ func TestImportsFollowTheLayout(t *testing.T) {
 		}
 	}
 }
+
+// TestTheContributorsTableIsWhole: who looks for the place of a line finds every package in .github/CONTRIBUTING.md.
+func TestTheContributorsTableIsWhole(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../.github/CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir := range layout {
+		if !strings.Contains(string(page), "`"+dir+"`") {
+			t.Errorf("the table does not have %q", dir)
+		}
+	}
+}
