@@ -121,6 +121,12 @@ func (r *Result) removedSince(ctx context.Context, opts Options) error {
 		return err
 	}
 	carried(r.estate, &drift)
+	for _, f := range floors(r.estate, drift) {
+		if !slices.ContainsFunc(r.Findings, func(had diag.Finding) bool { return had.Fingerprint() == f.Fingerprint() }) {
+			r.Findings.Add(f)
+		}
+	}
+	r.Findings.Sort()
 	if found := removals(r.estate, drift, opts.AsOf); len(found) > 0 {
 		r.Findings, r.Files = append(r.Findings, found...), nil
 		r.Findings.Sort()
@@ -196,7 +202,7 @@ func (r *Result) compare(ctx context.Context, fsys fs.FS, estate *model.Estate, 
 	}
 	r.estate = estate
 	carried(estate, &r.Drift)
-	r.Findings = append(r.Findings, foreign(r.Drift)...)
+	r.Findings = append(r.Findings, slices.Concat(foreign(r.Drift), floors(estate, r.Drift))...)
 	if found := removals(estate, r.Drift, asOf); len(found) > 0 {
 		r.Findings = append(r.Findings, found...)
 		return nil

@@ -26,6 +26,11 @@ var (
 		Title: "more than 30 % of a Cluster's objects would be removed at once",
 		Why:   "A policy that is gone can open what it closed, and a slip in one selection takes hundreds away. Nobody does this by accident twice: say it in the Mesh document first.",
 	}
+	floorGone = &diag.Rule{
+		Code: "OUT-004", Name: "floor-gone", Effect: diag.Report,
+		Title: "a floor is removed",
+		Why:   "Pods that no document names are refused by the floor and by nothing else: where it goes, they stand open. A namespace that is given up is `retired` first, which keeps its floor.",
+	}
 	foreignManifest = &diag.Rule{
 		Code: "OUT-003", Name: "foreign-manifest", Effect: diag.Report, Level: diag.Error,
 		Title: "a manifest lies in out/ that writ did not render",
@@ -35,7 +40,7 @@ var (
 
 // Catalogue is every rule that a compilation applies, by code.
 func Catalogue() []*diag.Rule {
-	all := slices.Concat(check.Catalogue(), overlay.Rules, []*diag.Rule{istioRefuses, manyRemoved, foreignManifest})
+	all := slices.Concat(check.Catalogue(), overlay.Rules, []*diag.Rule{istioRefuses, manyRemoved, foreignManifest, floorGone})
 	slices.SortFunc(all, func(a, b *diag.Rule) int { return strings.Compare(a.Code, b.Code) })
 	return all
 }
@@ -89,6 +94,31 @@ func foreign(d emit.Drift) diag.List {
 			Message: "writ did not render this manifest, and Argo CD would apply it",
 			Help:    "take it out of out/; an object that must stay beside writ's own belongs in the cluster's overlay/ folder",
 			Objects: []string{name}, Field: "out",
+		})
+	}
+	return found
+}
+
+// floors reports the floors among what would be removed.
+func floors(e *model.Estate, d emit.Drift) diag.List {
+	var found diag.List
+	for _, name := range d.Orphaned {
+		dir, isFloor := strings.CutSuffix(name, "/authorizationpolicy-writ.floor.yaml")
+		cluster, namespace, ok := strings.Cut(dir, "/")
+		if !isFloor || !ok {
+			continue
+		}
+		span := removalSpan(e, cluster)
+		for _, n := range e.Namespaces {
+			if n.Name == namespace {
+				span = n.Parts[0].Key.Span
+			}
+		}
+		found.Add(diag.Finding{
+			Rule: floorGone, Span: span,
+			Message: fmt.Sprintf("namespace %s loses its floor in %s: pods there that no document names stand open", namespace, cluster),
+			Help:    "leave `floor: true`; if the namespace is given up, write `retired: true` until nothing runs there",
+			Objects: []string{"Namespace " + namespace, "Cluster " + cluster}, Field: "out",
 		})
 	}
 	return found
