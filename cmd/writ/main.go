@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"syscall"
 
 	"writ.dev/writ/compiler/diag"
@@ -86,13 +87,17 @@ func stackOf(fault any) []byte {
 	return debug.Stack()
 }
 
-// stream is an output whose first failure is kept, so that no caller checks each line. What follows a failure is for nobody.
+// stream is an output whose first failure is kept, so that no caller checks each line. What follows a failure is for nobody. The
+// language server still answers while the command ends.
 type stream struct {
 	w   io.Writer
+	mu  sync.Mutex
 	err error
 }
 
 func (s *stream) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.err == nil {
 		_, s.err = s.w.Write(p)
 	}
@@ -101,6 +106,8 @@ func (s *stream) Write(p []byte) (int, error) {
 
 // lost is why output did not arrive; nil where its reader has simply read enough.
 func (s *stream) lost() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if errors.Is(s.err, syscall.EPIPE) {
 		return nil
 	}
