@@ -429,7 +429,11 @@ func (c *checker) unknownFields(f fault) {
 		message := fmt.Sprintf("unknown field %s in %s", quoted(key.value), f.at.owner())
 		if field, value, glued := strings.Cut(key.value, ":"); glued && value != "" && slices.Contains(free, field) && !f.at.items[key.at].follows(key) {
 			c.renamed[f.at][field] = true
-			c.add(unknownField, key, fmt.Sprintf("a space is missing behind %s", quoted(field+":")), "write "+field+": "+value, key.rewrite(field+": "+value))
+			var fix *diag.Fix
+			if key.quote == 0 && readsAsText(value) { // other text may be half of something, and means what it means to its author alone
+				fix = key.rewrite(field + ": " + value)
+			}
+			c.add(unknownField, key, fmt.Sprintf("a space is missing behind %s", quoted(field+":")), "write "+field+": "+value, fix)
 			continue
 		}
 		if near := diag.Nearest(key.value, free); near != "" {
