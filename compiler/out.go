@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -139,7 +140,7 @@ func removals(e *model.Estate, d emit.Drift, asOf string) diag.List {
 		orphaned[cluster]++
 	}
 	var found diag.List
-	for _, cluster := range keysOf(orphaned) {
+	for _, cluster := range slices.Sorted(maps.Keys(orphaned)) {
 		n, had := orphaned[cluster], d.Existing[cluster]
 		if had < fewObjects || float64(n) <= largestShare*float64(had) || permitted(e, cluster, asOf) {
 			continue
@@ -176,13 +177,4 @@ func removalSpan(e *model.Estate, cluster string) diag.Span {
 		return m.Doc.Metadata.Name.Span
 	}
 	return diag.Span{File: "policies", Start: diag.Pos{Line: 1, Column: 1}, End: diag.Pos{Line: 1, Column: 1}}
-}
-
-func keysOf(m map[string]int) []string {
-	var all []string
-	for k := range m {
-		all = append(all, k)
-	}
-	slices.Sort(all)
-	return all
 }

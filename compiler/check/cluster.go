@@ -259,7 +259,7 @@ var partlyUnreachable = &diag.Rule{
 
 func runUnreachable(p *Pass) {
 	p.outsidersNowhere()
-	for _, r := range reaches(p.Estate) {
+	for _, r := range p.reaches() {
 		if len(r.from) > 0 || len(r.without) == 0 {
 			continue
 		}
@@ -275,7 +275,7 @@ func runUnreachable(p *Pass) {
 }
 
 func runPartlyUnreachable(p *Pass) {
-	for _, r := range reaches(p.Estate) {
+	for _, r := range p.reaches() {
 		if len(r.from) == 0 || len(r.without) == 0 {
 			continue
 		}
@@ -304,6 +304,14 @@ type reach struct {
 	from     []string
 	without  []string
 	accesses []*model.Access
+}
+
+// reaches is computed once for the two rules that read it.
+func (p *Pass) reaches() []*reach {
+	if p.reached == nil {
+		p.reached = reaches(p.Estate)
+	}
+	return p.reached
 }
 
 // reaches puts together what an intent means in the meshes that its document spans. Retired namespaces are told of elsewhere.

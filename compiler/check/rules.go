@@ -80,6 +80,7 @@ type Pass struct {
 	rule     *diag.Rule
 	found    diag.List
 	withheld map[withheld]bool
+	reached  []*reach
 }
 
 // withheld is an access, or the part of it that comes from one workload.
