@@ -6,31 +6,72 @@
 // strings are in one atom exactly when they are matched by the same patterns.
 package atoms
 
-// Universe says which strings an attribute can have at all, as a small deterministic automaton: a proxy never compares a path
-// that does not begin with a slash, and none with two slashes in a row where it merges them. States are small numbers, and 0 is
-// the start.
-type Universe struct {
-	// Step is the state after one more byte, or a negative number where no string of the universe goes on so.
-	Step func(state int, b byte) int
-	// Accepts reports whether a string that ends in the state belongs to the universe.
-	Accepts func(state int) bool
-}
-
-// Pattern is a set of strings. Two patterns are equal (==) exactly when they are written alike.
-type Pattern struct {
-	kind kind
-	text string
-	fold bool
-}
-
-type kind int
+import (
+	"fmt"
+	"strings"
+)
 
 // Space is a universe divided by a set of patterns.
 type Space struct {
-	// Witness has the shortest string of each atom, the first in the order of bytes among those as short.
+	// Witness has the shortest string of each atom and, among those as short, the one of the letters that read best. Atoms stand
+	// in the order of their witnesses. Neither depends on the order of the patterns.
 	Witness []string
-	sets    map[Pattern]Set
+
+	index map[Pattern]int
+	sets  []Set
+	only  []int // instead of sets, the atom of each pattern or a negative number
 }
 
-// Set is a set of atoms of one Space, as bits.
-type Set []uint64
+// Len is the number of atoms.
+func (s *Space) Len() int { return len(s.Witness) }
+
+// Set is the atoms of the pattern, which must be one of those that the space was divided by.
+func (s *Space) Set(p Pattern) Set {
+	i, ok := s.index[p]
+	switch {
+	case !ok:
+		panic(fmt.Sprintf("atoms: the space was not divided by %q", p))
+	case s.only == nil:
+		return s.sets[i]
+	case s.only[i] < 0:
+		return nil
+	}
+	return Only(s.only[i])
+}
+
+// LimitError says that patterns divide a universe into more states than a proof may take.
+type LimitError struct {
+	Limit int
+	// Patterns are those to blame, in the order of their text: each goes on after a part that matches strings of any length,
+	// and so has to be followed at many places at once.
+	Patterns []Pattern
+}
+
+func (e *LimitError) Error() string {
+	var texts []string
+	for _, p := range e.Patterns {
+		texts = append(texts, fmt.Sprintf("%q", p))
+	}
+	return fmt.Sprintf("patterns make more than %d states together: %s", e.Limit, strings.Join(texts, ", "))
+}
+
+// Divide divides the universe by the patterns, of which each may occur more than once. The error is a *LimitError.
+func Divide(u *Universe, patterns []Pattern, limit int) (*Space, error) {
+	s := &Space{index: make(map[Pattern]int, len(patterns))}
+	distinct := make([]Pattern, 0, len(patterns))
+	plain := true
+	for _, p := range patterns {
+		if _, had := s.index[p]; !had {
+			s.index[p] = len(distinct)
+			distinct = append(distinct, p)
+			plain = plain && p.kind == exact && !p.fold
+		}
+	}
+	if plain {
+		s.divideExact(u, distinct)
+		return s, nil
+	}
+	d := dividers.Get().(*divider)
+	defer d.release()
+	return s, d.divide(s, u, distinct, limit)
+}
