@@ -148,10 +148,7 @@ func (p *program) expression(re *syntax.Regexp, next []uint32) []uint32 {
 		if c, ok := classOf(re.Sub[0]); ok {
 			return p.plus(c, next)
 		}
-	case syntax.OpAnyCharNotNL, syntax.OpCharClass:
-		if c, ok := classOf(re); ok {
-			return []uint32{p.add(step{class: c}, next, false)}
-		}
+	case syntax.OpCharClass:
 		if last := re.Rune[len(re.Rune)-1]; last < utf8.RuneSelf {
 			return p.oneOf(re.Rune, next)
 		}
@@ -159,8 +156,8 @@ func (p *program) expression(re *syntax.Regexp, next []uint32) []uint32 {
 	panic("atoms: Istio does not generate the expression " + re.String())
 }
 
-// classOf is the class that an expression for one byte stands for. A byte that is not a character counts as one, as in Go's
-// regexp; newlines are in no universe.
+// classOf is the class of bytes that repetitions of an expression for one character consist of. Alone it would have to take all
+// bytes of a character at once. Newlines are in no universe.
 func classOf(re *syntax.Regexp) (class, bool) {
 	switch {
 	case re.Op == syntax.OpAnyCharNotNL:

@@ -40,7 +40,7 @@ func Prefix(s string) Pattern { return Pattern{kind: prefix, text: s} }
 func Suffix(s string) Pattern { return Pattern{kind: suffix, text: s} }
 
 // Present is every string but the empty one: the regular expression .+ that matcher.StringMatcher makes of a * everywhere but in
-// headers.
+// headers. Here and in Regexp a dot takes every byte, while in Envoy it takes none that is not part of valid UTF-8.
 func Present() Pattern { return Pattern{kind: present, text: "*"} }
 
 // Template is a path template: {*} is one or more of the characters that a path segment may have, {**} is none or more of those
@@ -114,31 +114,28 @@ func lower(r rune) rune {
 // stars writes a template's operators as Envoy does, as Istio's sanitizePathTemplate.
 var stars = strings.NewReplacer("{*}", "*", "{**}", "**")
 
+// matchTemplate takes the template piece by piece, and keeps which beginnings of s, by length, are matched by what was taken.
 func matchTemplate(t, s string) bool {
-	for t != "" && t[0] != '*' {
-		if s == "" || s[0] != t[0] {
-			return false
+	matched, longer := make([]bool, len(s)+1), make([]bool, len(s)+1)
+	matched[0] = true
+	for t != "" {
+		rest, many := strings.CutPrefix(t, "**")
+		if !many {
+			rest = t[1:]
 		}
-		t, s = t[1:], s[1:]
-	}
-	if t == "" {
-		return s == ""
-	}
-	taken, least := pchar, 1
-	rest, many := strings.CutPrefix(t, "**")
-	if many {
-		taken, least = pchar+"/", 0
-	} else {
-		rest = t[1:]
-	}
-	for n := 0; ; n++ {
-		if n >= least && matchTemplate(rest, s[n:]) {
-			return true
+		for n := range longer {
+			switch {
+			case many:
+				longer[n] = matched[n] || n > 0 && longer[n-1] && strings.Contains(pchar+"/", s[n-1:n])
+			case t[0] == '*':
+				longer[n] = n > 0 && (matched[n-1] || longer[n-1]) && strings.Contains(pchar, s[n-1:n])
+			default:
+				longer[n] = n > 0 && matched[n-1] && s[n-1] == t[0]
+			}
 		}
-		if n == len(s) || !strings.Contains(taken, s[n:n+1]) {
-			return false
-		}
+		matched, longer, t = longer, matched, rest
 	}
+	return matched[len(s)]
 }
 
 // expressions keeps what was compiled, as a proof asks a few expressions about many requests.
