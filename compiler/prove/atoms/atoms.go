@@ -55,7 +55,8 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("patterns make more than %d states together: %s", e.Limit, strings.Join(texts, ", "))
 }
 
-// Divide divides the universe by the patterns, of which each may occur more than once. The error is a *LimitError.
+// Divide divides the universe by the patterns, of which each may occur more than once. The limit is how many states the automaton
+// may have, or fewer where very many patterns have to be followed in most of them. The error is a *LimitError.
 func Divide(u *Universe, patterns []Pattern, limit int) (*Space, error) {
 	s := &Space{index: make(map[Pattern]int, len(patterns))}
 	distinct := make([]Pattern, 0, len(patterns))

@@ -213,6 +213,15 @@ func TestExpressionsThatIstioDoesNotGeneratePanic(t *testing.T) {
 	}
 }
 
+// TestPartsThatMayBeEmptyTwice has a beginning that is there twice, which is no other than there once.
+func TestPartsThatMayBeEmptyTwice(t *testing.T) {
+	t.Parallel()
+	space, err := Divide(Free(), []Pattern{Regexp("()?.*", "*")}, 100)
+	if err != nil || !slices.Equal(space.Witness, []string{""}) {
+		t.Errorf("%q, %v", space.Witness, err)
+	}
+}
+
 // TestTooManyStates has patterns of which each may hold or not, whatever the others do.
 func TestTooManyStates(t *testing.T) {
 	t.Parallel()
@@ -240,6 +249,27 @@ func TestTooManyStates(t *testing.T) {
 	space, err := Divide(Path(""), []Pattern{Prefix("/a")}, 10)
 	if err != nil || !slices.Equal(space.Witness, []string{"/", "/a"}) {
 		t.Errorf("afterwards %v, %v", space, err)
+	}
+}
+
+// TestStatesOfManyPlacesCountForMore has few states, most of which are on the way that a thousand patterns go together.
+func TestStatesOfManyPlacesCountForMore(t *testing.T) {
+	t.Parallel()
+	shared := strings.Repeat("/shared", 120)
+	var patterns []Pattern
+	for i := range 1000 {
+		patterns = append(patterns, Prefix(fmt.Sprint(shared, i)))
+	}
+	if _, err := Divide(Path(""), patterns, 20_000); err != nil {
+		t.Error(err)
+	}
+	var limit *LimitError
+	if _, err := Divide(Path(""), patterns, 8000); !errors.As(err, &limit) {
+		t.Errorf("the error is %v", err)
+	}
+	d := &divider{}
+	if err := d.divide(&Space{}, Path(""), patterns, 20_000); err != nil || d.states.len() > 8000 {
+		t.Errorf("there are %d states, %v", d.states.len(), err)
 	}
 }
 

@@ -10,6 +10,10 @@ import (
 // dividers keeps the memory of divisions, of which a build makes thousands.
 var dividers = sync.Pool{New: func() any { return &divider{} }}
 
+// usual is how many places a state may follow patterns at, on average, before it counts as more than one: memory is what the
+// limit is about.
+const usual = 64
+
 type divider struct {
 	program
 	start []uint32
@@ -41,7 +45,7 @@ func (d *divider) divide(s *Space, u *Universe, patterns []Pattern, limit int) e
 	d.prepare(u, patterns)
 	d.reach(append(append(d.next[:0], 0), d.start...), origin{})
 	for id := 0; id < d.states.len(); id++ {
-		if d.states.len() > limit {
+		if max(d.states.len(), len(d.states.data)/usual) > limit {
 			return &LimitError{limit, d.blame(patterns, id)}
 		}
 		key := d.states.get(id)
