@@ -62,7 +62,7 @@ func parse(lines string) []written {
 // of letters beyond ASCII. parse tells runs of operators apart in another order.
 func comparable(text string) bool {
 	beyond := strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0
-	return !strings.ContainsRune(text, utf8.RuneError) && utf8.ValidString(text) && !(beyond && strings.Contains(text, "i")) &&
+	return utf8.ValidString(text) && !strings.ContainsRune(text, utf8.RuneError) && (!beyond || !strings.Contains(text, "i")) &&
 		!strings.Contains(stars.Replace(text), "***")
 }
 
