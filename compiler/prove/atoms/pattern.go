@@ -25,7 +25,7 @@ const (
 	expression
 )
 
-// pchar are the bytes that a {*} of a path template stands for. Envoy takes '=' since 1.26; a proxy as old as that would match less.
+// pchar are the bytes that a {*} of a path template stands for. Older versions of Envoy leave out the '='.
 // https://github.com/envoyproxy/envoy/blob/main/source/extensions/path/uri_template_lib/uri_template_internal.cc
 const pchar = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()+,;:@="
 
