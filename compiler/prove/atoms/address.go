@@ -86,7 +86,7 @@ func witness(p netip.Prefix, but []netip.Prefix) (netip.Addr, bool) {
 	}
 	// The first address is a network's own; the next one reads better.
 	at := p.Addr()
-	if next := at.Next(); free(at) && free(next) {
+	if next := at.Next(); free(next) {
 		return next, true
 	}
 	for _, b := range but {
