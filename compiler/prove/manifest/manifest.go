@@ -19,12 +19,26 @@ type Object struct {
 	VirtualService        *VirtualService
 	ServiceEntry          *ServiceEntry
 
-	// SHA256 is the digest of the object's content in a canonical form, in lower-case hexadecimal: comments, the order of keys
-	// and the style of quotes change nothing in it. It is what a platform accepts an object by that the proof does not know.
-	SHA256 string
 	// Unknown is what the reader understood no meaning of, in the order of lines: fields that its kind does not have here.
 	Unknown []Unknown
+
+	document *document // where the object was read, for its digest
+	index    int       // in the document's List
 }
+
+// Meaning is what an object has to do with access. The zero value is the one to fail by.
+type Meaning int
+
+const (
+	// Foreign is a kind that can change who is called, by whom or how that is decided, in ways that the proof has no semantics
+	// for: EnvoyFilter, Gateway, NetworkPolicy, and whatever Istio may have next. Of VirtualService and ServiceEntry the proof
+	// sees the hosts that they are about.
+	Foreign Meaning = iota
+	// Modelled is a kind whose every field is in Object, in Unknown, or changes no access.
+	Modelled
+	// Harmless is a kind that changes no access.
+	Harmless
+)
 
 // Unknown is a construct that the proof has no semantics for.
 type Unknown struct {
@@ -81,11 +95,11 @@ type Condition struct {
 	Values, NotValues []string
 }
 
-// PeerAuthentication is https://istio.io/latest/docs/reference/config/security/peer_authentication/. A mode that is not written
-// is "", which inherits, as UNSET does.
+// PeerAuthentication is https://istio.io/latest/docs/reference/config/security/peer_authentication/. A mode that is not written,
+// or is UNSET, is "", which inherits.
 type PeerAuthentication struct {
 	Selector map[string]string
-	Mode     string         // STRICT, PERMISSIVE, DISABLE, UNSET
+	Mode     string         // STRICT, PERMISSIVE, DISABLE, ""
 	Ports    map[int]string // portLevelMtls, by container port
 	// Created is metadata.creationTimestamp where the object was read from a cluster: of two that are equally near the oldest
 	// wins, and then the first by name and namespace.
@@ -101,7 +115,7 @@ type RequestAuthentication struct {
 
 // Sidecar is https://istio.io/latest/docs/reference/config/networking/sidecar/.
 type Sidecar struct {
-	Selector map[string]string // workloadSelector.labels
+	Selector map[string]string // workloadSelector.labels; nil is the namespace's own, which an empty one is not
 	Outbound string            // outboundTrafficPolicy.mode: REGISTRY_ONLY, ALLOW_ANY, "" for the mesh's
 	Egress   []Egress
 	Ingress  bool // whether it has ingress listeners of its own
@@ -117,7 +131,8 @@ type Egress struct {
 }
 
 // DestinationRule is what of https://istio.io/latest/docs/reference/config/networking/destination-rule/ changes who is called and
-// with which identity. The rest (pools, balancing, outliers) changes neither.
+// with which identity. The rest (pools, balancing, outliers) changes neither. Who sees the rule is left out: it is held for
+// visible to all.
 type DestinationRule struct {
 	Host     string
 	TLSModes []TLSMode // of the traffic policy, its ports and its subsets
@@ -126,7 +141,7 @@ type DestinationRule struct {
 // TLSMode is a client's TLS mode and its line.
 type TLSMode struct {
 	Line int
-	Mode string // DISABLE, SIMPLE, MUTUAL, ISTIO_MUTUAL
+	Mode string // DISABLE, SIMPLE, MUTUAL, ISTIO_MUTUAL; DISABLE where tls stands without one
 }
 
 // VirtualService is the hosts whose calls a VirtualService may turn elsewhere, and the gateways that it is for.
