@@ -38,10 +38,7 @@ func (d *document) digest() {
 	if fault != nil {
 		panic("manifest: a document that was read cannot be read: " + fault.Error())
 	}
-	items, list := listed(root)
-	if !list {
-		items = []*yaml.Node{root}
-	}
+	items, _ := listed(root)
 	for _, item := range items {
 		text, err := json.Marshal(canonical(item))
 		if err != nil {

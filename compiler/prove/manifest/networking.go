@@ -15,6 +15,7 @@ func sidecar(r *reader, spec *yaml.Node, o *Object) {
 				if read := r.dictionary(labels); read != nil {
 					s.Selector = read
 				}
+				r.labels(labels)
 			}
 		case "ingress":
 			s.Ingress = len(r.items(v)) > 0

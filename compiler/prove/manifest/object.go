@@ -116,6 +116,29 @@ func (r *reader) object(n *yaml.Node) *Object {
 	return o
 }
 
+// list looks at what a List has beside its items.
+func (r *reader) list(n *yaml.Node) {
+	var items *yaml.Node
+	for field, v := range r.fields(n) {
+		switch field {
+		case "apiVersion", "kind", "metadata":
+		case "items":
+			items = v
+			for _, item := range r.items(v) {
+				if text(item, "kind") == "List" {
+					r.fail(item, "a List stands in a List", "list its items in the outer one")
+				}
+			}
+		default:
+			r.fail(v, "a List has no such field", "leave it out")
+		}
+	}
+	if items == nil {
+		r.fail(n, "the List has no items", "write them, or [] for none")
+	}
+}
+
+// named refuses an object that could be any.
 func (r *reader) named(n *yaml.Node, o *Object) {
 	if o.Name == "" {
 		r.fail(n, "the object has no name", "write metadata.name")

@@ -14,11 +14,14 @@ import (
 
 // The limits keep a hostile file from costing more than a large honest one.
 const (
-	// maxDocument is room for what kubectl prints of a whole cluster, which is one List: 100,000 rules take 40 MiB.
+	// maxDocument is room for what kubectl prints of a whole cluster, which is one List: 100,000 rules take 40 MiB. Reading takes
+	// some twenty times as much memory as the text.
 	maxDocument = 64 << 20
 	// maxObject is the longest request that an API server reads: https://github.com/kubernetes/kubernetes/pull/73805.
 	// What etcd keeps of it is half as long.
 	maxObject = 3 << 20
+	// maxDocuments is more than a file of all objects of a large cluster has.
+	maxDocuments = 100_000
 	// maxDepth is some four times as deep as the EnvoyFilters that people write.
 	maxDepth = 128
 )
@@ -46,13 +49,22 @@ func Read(path string, data []byte) ([]*Object, error) {
 		objects = append(objects, read...)
 	}
 	if fault != nil {
-		fault.Path = path
+		fault.Path, fault.Message, fault.Help = path, short(fault.Message), short(fault.Help)
 		return nil, fault
 	}
 	for _, o := range objects {
 		o.Path = path
 	}
 	return objects, nil
+}
+
+// short cuts a message that quotes something long.
+func short(message string) string {
+	const most = 200
+	if utf8.RuneCountInString(message) <= most {
+		return message
+	}
+	return string([]rune(message)[:most]) + "..."
 }
 
 // split divides a file where kubectl and Argo CD do, at lines that begin with "---", before anything knows of YAML. Where YAML
@@ -68,6 +80,9 @@ func split(data []byte) ([]*document, *Error) {
 		if at-start > maxDocument {
 			return &Error{Line: first, Column: 1, Message: "the document is longer than 64 MiB", Help: "divide it"}
 		}
+		if len(documents) == maxDocuments {
+			return &Error{Line: first, Column: 1, Message: "the file has more than 100,000 documents", Help: "divide it"}
+		}
 		documents = append(documents, &document{data: data[start:at], above: first - 1})
 		return nil
 	}
@@ -78,7 +93,7 @@ func split(data []byte) ([]*document, *Error) {
 		}
 		switch text := data[at:next]; {
 		case bytes.HasPrefix(text, []byte("---")):
-			if rest := text[3:]; len(bytes.TrimSpace(rest)) > 0 && !(isBlank(rest[0]) && bytes.TrimSpace(rest)[0] == '#') {
+			if rest := bytes.TrimSpace(text[3:]); len(rest) > 0 && (rest[0] != '#' || !isBlank(text[3])) {
 				return nil, &Error{
 					Line: line, Column: 4, Message: "text follows '---' on its line, where a cluster's tools drop it or give up",
 					Help: "begin the document on the next line",
@@ -137,16 +152,23 @@ func characters(data []byte) *Error {
 
 // read returns the objects of the document; none of one that is empty.
 func (d *document) read() ([]*Object, *Error) {
+	long := &Error{Line: d.above + 1, Column: 1, Message: "the object is longer than 3 MiB, which no cluster takes", Help: "divide it"}
+	if len(d.data) > maxObject && !bytes.Contains(d.data, []byte("List")) {
+		return nil, long
+	}
 	root, fault := d.parse()
 	if root == nil || fault != nil {
 		return nil, fault
 	}
 	items, list := listed(root)
-	if !list {
-		if len(d.data) > maxObject {
-			return nil, d.at(root, "the object is longer than 3 MiB, which no cluster takes", "divide it")
+	switch {
+	case list:
+		r := reader{root: root, above: d.above}
+		if r.list(root); r.fault != nil {
+			return nil, r.fault
 		}
-		items = []*yaml.Node{root}
+	case len(d.data) > maxObject:
+		return nil, long
 	}
 	objects := make([]*Object, len(items))
 	for i, item := range items {
@@ -169,6 +191,26 @@ func prefix(list bool, i int) string {
 
 // parse returns the root of the document, nil where there is none, once nothing in it can be read in two ways.
 func (d *document) parse() (*yaml.Node, *Error) {
+	root, fault := d.root()
+	if fault != nil {
+		return nil, fault
+	}
+	if root != nil {
+		s := soundness{above: d.above}
+		if s.check(root); s.fault != nil {
+			return nil, s.fault
+		}
+	}
+	if !tame(d.data) && !asKubernetes(d.data, root) {
+		return nil, &Error{
+			Line: d.above + 1, Column: 1, Message: "a cluster reads this document otherwise, or not at all",
+			Help: "write it in plainer YAML: without tabs, for one",
+		}
+	}
+	return root, nil
+}
+
+func (d *document) root() (*yaml.Node, *Error) {
 	loader, err := yaml.NewLoader(bytes.NewReader(d.data), yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(maxDepth))))
 	if err != nil {
 		panic(err) // no option is set that could be wrong
@@ -187,16 +229,7 @@ func (d *document) parse() (*yaml.Node, *Error) {
 	if len(first.Content) == 0 {
 		return nil, nil
 	}
-	root := first.Content[0]
-	if root.Kind == yaml.ScalarNode && root.Value == "" && root.Style == 0 && root.Tag == "!!null" {
-		return nil, nil // nothing but comments
-	}
-	s := soundness{above: d.above}
-	s.check(root)
-	if s.fault != nil {
-		return nil, s.fault
-	}
-	return root, nil
+	return first.Content[0], nil
 }
 
 // load turns a panic of the library on hostile input into an error.
@@ -222,24 +255,35 @@ func (d *document) at(n *yaml.Node, message, help string) *Error {
 	return &Error{Line: d.above + n.Line, Column: n.Column, Message: message, Help: help}
 }
 
-// listed returns the items of a List, which is how kubectl prints several objects.
+// listed returns the items of a List, which is how kubectl prints several objects, and whether it is one; what is none is its
+// own only item.
 func listed(root *yaml.Node) ([]*yaml.Node, bool) {
-	if root.Kind != yaml.MappingNode || value(root, "kind") == nil || value(root, "kind").Value != "List" {
-		return nil, false
+	if text(root, "kind") != "List" || text(root, "apiVersion") != "v1" {
+		return []*yaml.Node{root}, false
 	}
-	version, items := value(root, "apiVersion"), value(root, "items")
-	if version == nil || version.Value != "v1" || items == nil || items.Kind != yaml.SequenceNode {
-		return nil, false
+	if items := value(root, "items"); items != nil {
+		return items.Content, true
 	}
-	return items.Content, true
+	return nil, true
 }
 
 // value is the value of a field, nil where the mapping has none.
 func value(mapping *yaml.Node, field string) *yaml.Node {
+	if mapping.Kind != yaml.MappingNode {
+		return nil
+	}
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		if mapping.Content[i].Value == field {
 			return mapping.Content[i+1]
 		}
 	}
 	return nil
+}
+
+// text is the value of a field that is a scalar, "" of any other.
+func text(mapping *yaml.Node, field string) string {
+	if v := value(mapping, field); v != nil {
+		return v.Value
+	}
+	return ""
 }

@@ -3,6 +3,7 @@ package manifest
 import (
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,10 +125,12 @@ func (r *reader) text(n *yaml.Node) string {
 		r.fail(n, "this is no text, and a cluster refuses it", "write one value")
 		return ""
 	}
-	var what string
-	switch scalar(n).(type) {
-	case string:
+	v, other := otherwise(n)
+	if !other {
 		return n.Value
+	}
+	var what string
+	switch v.(type) {
 	case nil:
 		r.fail(n, "nothing stands where a text is due", `write it, or "" for an empty one`)
 		return ""
@@ -177,11 +180,8 @@ func (r *reader) one(n *yaml.Node, of ...string) string {
 // count is a number from 0 to what 32 bits hold.
 func (r *reader) count(n *yaml.Node) int {
 	if n.Kind == yaml.ScalarNode {
-		switch v := scalar(n).(type) {
-		case int64:
-			if v >= 0 && v <= 1<<32-1 {
-				return int(v)
-			}
+		if v, ok := scalar(n).(int64); ok && v >= 0 && v <= math.MaxUint32 {
+			return int(v)
 		}
 	}
 	r.fail(n, "this is no number of a port", "write it without quotes")

@@ -1,7 +1,10 @@
 package manifest
 
 import (
+	"regexp"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -207,7 +210,11 @@ func peerAuthentication(r *reader, spec *yaml.Node, o *Object) {
 			r.ignore(v)
 		}
 	}
-	if ports != nil && len(p.Selector) == 0 {
+	switch {
+	case ports == nil:
+	case len(p.Ports) == 0:
+		r.fail(ports, "there are no ports, and a cluster refuses that", "write one, or leave portLevelMtls out")
+	case len(p.Selector) == 0:
 		r.fail(ports, "modes of ports stand without a selector, and a cluster refuses that", "write the selector of their pods")
 	}
 }
@@ -262,7 +269,7 @@ func (r *reader) issuer(n *yaml.Node, p *RequestAuthentication) {
 		switch field {
 		case "issuer":
 			p.Issuers, named = append(p.Issuers, r.text(v)), true
-		case "audiences", "jwks", "jwksUri", "timeout": // which tokens are valid
+		case "audiences", "jwks", "jwksUri", "jwks_uri", "timeout": // which tokens are valid
 		case "fromHeaders", "fromParams", "fromCookies": // which requests carry one
 		case "spaceDelimitedClaims": // which lists a claim can be
 		case "forwardOriginalToken", "outputPayloadToHeader", "outputClaimToHeaders": // which headers a policy gets to see
@@ -309,8 +316,28 @@ func (r *reader) selector(n *yaml.Node) map[string]string {
 	if v == nil {
 		return nil
 	}
-	return r.dictionary(v)
+	labels := r.dictionary(v)
+	r.labels(v)
+	return labels
 }
+
+// labels refuses what a cluster refuses as labels of pods.
+func (r *reader) labels(n *yaml.Node) {
+	for key, v := range r.fields(n) {
+		switch {
+		case key == "" || strings.Contains(key+v.Value, "*"):
+			r.fail(v, "a label is written without a name or with '*', and a cluster refuses that", "write the label itself")
+		case utf8.RuneCountInString(v.Value) > 63:
+			r.fail(v, "the label is longer than 63 characters, and a cluster refuses that", "no pod has such a label")
+		}
+	}
+}
+
+// What the schemas of a cluster ask of a target.
+var (
+	targetKind  = regexp.MustCompile(`^[a-zA-Z]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$`)
+	targetGroup = regexp.MustCompile(`^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$`)
+)
 
 func (r *reader) targetRef(n *yaml.Node) TargetRef {
 	var ref TargetRef
@@ -328,8 +355,14 @@ func (r *reader) targetRef(n *yaml.Node) TargetRef {
 			r.ignore(v)
 		}
 	}
-	if ref.Kind == "" || ref.Name == "" {
+	if ref.Namespace != "" {
+		r.fail(n, "the target lies in another namespace, and a cluster refuses that", "leave the namespace out")
+	}
+	switch {
+	case ref.Kind == "" || ref.Name == "":
 		r.fail(n, "the target has no kind or no name, and a cluster refuses it", "write both")
+	case !targetKind.MatchString(ref.Kind) || !targetGroup.MatchString(ref.Group) || utf8.RuneCountInString(ref.Name) > 253:
+		r.fail(n, "the target's group, kind or name can be no object's, and a cluster refuses it", "write those of an object")
 	}
 	return ref
 }

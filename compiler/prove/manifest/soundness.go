@@ -36,10 +36,9 @@ func (s *soundness) check(n *yaml.Node) {
 		for _, item := range n.Content {
 			s.check(item)
 		}
-	case n.Style == 0 && n.Value == "<<":
-		s.fail(n, "'<<' merges another mapping into this one", "write the fields themselves")
 	default:
-		if v, ok := scalar(n).(float64); ok && (math.IsNaN(v) || math.IsInf(v, 0)) {
+		v, _ := otherwise(n)
+		if v, ok := v.(float64); ok && (math.IsNaN(v) || math.IsInf(v, 0)) {
 			s.fail(n, n.Value+" is a number that a cluster has no way to write", "put a text in quotes")
 		}
 	}
@@ -53,13 +52,16 @@ func (s *soundness) name(n *yaml.Node) {
 		return
 	}
 	s.check(n)
-	switch v := scalar(n).(type) {
-	case string:
-		return
+	if n.Style == 0 && n.Value == "<<" {
+		s.fail(n, "'<<' merges another mapping into this one", "write the fields themselves")
+	}
+	v, other := otherwise(n)
+	switch v.(type) {
 	case bool, int64:
-		if fmt.Sprint(v) == n.Value {
-			return
-		}
+		other = fmt.Sprint(v) != n.Value
+	}
+	if !other {
+		return
 	}
 	s.fail(n, fmt.Sprintf("a cluster reads the field's name %s otherwise than it stands here", cmp.Or(n.Value, "of nothing")), "put it in quotes")
 }
