@@ -1,7 +1,7 @@
 // Package authz is what Istio's sidecars decide, for one enforcement point: the pods of a namespace to which the same policies
-// attach. It answers two ways that share no code. Decide takes one request and walks the policies as a proxy does. Compare takes
-// sets: it holds all requests that the policies allow against all that are meant, and says where they differ with a request that
-// Decide confirms.
+// attach. It answers two ways that share nothing but how policies are read. Decide takes one request and walks the policies as a
+// proxy does. Compare takes sets: it holds all requests that the policies allow against all that are meant, and says where they
+// differ with a request that Decide confirms.
 //
 // The semantics is that of the policies istiod compiles (istio.io/istio pilot/pkg/security/authz), not that of Istio's
 // documentation, which differ in places: the module compiler/conformance holds the two against each other.
@@ -50,10 +50,10 @@ type Request struct {
 	Port      int  // the container's port
 	HTTP      bool // whether the proxy reads the port as HTTP; on others the fields below up to Token mean nothing
 	Method    string
-	Path      string // without query and fragment, after normalisation
-	Host      string // the authority, with its port where it has one
-	Headers   map[string]string
-	Token     *Token // nil without a valid one
+	Path      string            // without query and fragment, after normalisation
+	Host      string            // the authority, with its port where it has one
+	Headers   map[string]string // by name in lower case; one that is not here is absent
+	Token     *Token            // nil without a valid one
 	// Source is the address of the connection, Remote that of the client that a trusted proxy forwards for.
 	Source, Remote, Destination netip.Addr
 	SNI                         string
@@ -63,8 +63,9 @@ type Request struct {
 type Token struct {
 	Issuer, Subject string
 	Audiences       []string
-	Presenter       string              // azp
-	Claims          map[string][]string // by path, like realm_access.roles or iss
+	Presenter       string // azp
+	// Claims are the others, by their path as conditions write it: [groups], [realm_access][roles].
+	Claims map[string][]string
 }
 
 // Answer is what becomes of a request. The zero value is Deny.
@@ -74,7 +75,7 @@ type Answer int
 const (
 	Deny Answer = iota
 	Allow
-	// Custom asks an external authorizer, and does what it says.
+	// Custom asks an external authorizer, and is Allow if it agrees: a request that DENY and ALLOW policies refuse anyway is Deny.
 	Custom
 )
 
@@ -83,7 +84,9 @@ type Decision struct {
 	Answer Answer
 	// Provider is who is asked where the answer is Custom.
 	Provider string
-	// By is the policy that decided, nil where no policy did. Rule is the rule's index in it, -1 where it has none that did.
+	// By is the policy that decided, and Rule the index of its rule. Rule is -1 where the request is denied because no rule of any
+	// ALLOW policy matches it; By is then the first of them. Where By is nil, no policy decided: an Allow means that there is no
+	// ALLOW policy, a Deny that the connection is refused before any policy, as it lacks mutual TLS.
 	By   *manifest.Object
 	Rule int
 }
