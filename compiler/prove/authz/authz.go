@@ -124,6 +124,8 @@ type Comparison struct {
 	// allowance looks at.
 	Classes     int64
 	Differences []Difference
+	// More is how many classes differ that no difference here tells, as there are too many.
+	More int64
 }
 
 // Difference is requests that one side allows and the other does not.

@@ -104,15 +104,15 @@ func (u *unmodelled) conditions(action, field string, row []manifest.Condition) 
 			u.add(field + ", which is no header")
 		}
 		for _, v := range slices.Concat(c.Values, c.NotValues) {
-			if why := strange(name, v); why != "" {
+			if why := oddity(name, v); why != "" {
 				u.add(fmt.Sprintf("%s %q, %s", field, v, why))
 			}
 		}
 	}
 }
 
-// strange says what is wrong with a value that no proxy gives a meaning to.
-func strange(name, value string) string {
+// oddity says what is wrong with a value that no proxy gives a meaning to.
+func oddity(name, value string) string {
 	switch {
 	case value == "":
 		return "which Istio refuses"
