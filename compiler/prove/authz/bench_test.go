@@ -23,7 +23,7 @@ func destination(n, rules, callers int) (*Point, *Meant) {
 		m.Allow = append(m.Allow, a)
 		o.AuthorizationPolicy.Rules = append(o.AuthorizationPolicy.Rules, manifest.Rule{
 			From: []manifest.Source{{Principals: a.Principals}},
-			To: []manifest.Operation{{Ports: []string{"8080"}, Methods: a.Methods, Paths: []string{base + istio[i%len(istio)]}}},
+			To:   []manifest.Operation{{Ports: []string{"8080"}, Methods: a.Methods, Paths: []string{base + istio[i%len(istio)]}}},
 		})
 	}
 	p := point(o)

@@ -32,6 +32,7 @@ func to(o ...manifest.Operation) manifest.Rule { return manifest.Rule{To: o} }
 func when(key string, values ...string) manifest.Rule {
 	return manifest.Rule{When: []manifest.Condition{{Key: key, Values: values}}}
 }
+
 func whenNot(key string, values ...string) manifest.Rule {
 	return manifest.Rule{When: []manifest.Condition{{Key: key, NotValues: values}}}
 }
@@ -59,8 +60,10 @@ func point(policies ...*manifest.Object) *Point {
 }
 
 func TestDecide(t *testing.T) {
-	idp := Token{Issuer: "https://idp.example", Subject: "s-1", Audiences: []string{"a", "b"}, Presenter: "app",
-		Claims: map[string][]string{"[groups]": {"x", "y"}, "[realm][roles]": {"admin"}}}
+	idp := Token{
+		Issuer: "https://idp.example", Subject: "s-1", Audiences: []string{"a", "b"}, Presenter: "app",
+		Claims: map[string][]string{"[groups]": {"x", "y"}, "[realm][roles]": {"admin"}},
+	}
 	for name, c := range map[string]struct {
 		policies []*manifest.Object
 		request  Request
