@@ -30,8 +30,7 @@ func (s *Space) divideExact(u *Universe, patterns []Pattern) {
 // first is the first string of the universe, in the order of witnesses, that is not among the given ones. Every universe has more
 // strings than anybody can name.
 func (u *Universe) first(but map[string]bool) string {
-	// ends[n] are the states from which some string of n bytes ends well, as bits.
-	var ends []uint64
+	ends := slices.Clip(u.ends)
 	var found string
 	var walk func(state int8, s []byte, left int) bool
 	walk = func(state int8, s []byte, left int) bool {
@@ -47,7 +46,9 @@ func (u *Universe) first(but map[string]bool) string {
 		return false
 	}
 	for n := 0; ; n++ {
-		ends = append(ends, u.endsIn(ends))
+		if n == len(ends) {
+			ends = append(ends, u.endsIn(ends))
+		}
 		if ends[n]&1 != 0 && walk(0, nil, n) {
 			return found
 		}

@@ -18,6 +18,8 @@ type Universe struct {
 	// plain are the classes of bytes that the universe alone tells apart, by state; fine those that patterns tell apart as well,
 	// without naming a byte.
 	plain, fine [][]byteSet
+	// ends[n] are the states from which some string of n bytes ends well, as bits: for the shorter ones, which are asked about.
+	ends []uint64
 	// classes are the bytes of each class that patterns name, by rank.
 	classes [len(classBytes)]byteSet
 }
@@ -90,6 +92,9 @@ func newUniverse(order string, step func(state int, b byte) int, accepts func(st
 	}
 	if len(u.next) > 64 {
 		panic("atoms: a universe of more than 64 states")
+	}
+	for range 32 {
+		u.ends = append(u.ends, u.endsIn(u.ends))
 	}
 	return u
 }

@@ -70,14 +70,15 @@ func actionOf(o *manifest.Object) string { return cmp.Or(o.AuthorizationPolicy.A
 
 // matching is the index of the first rule of a policy that matches the request, or -1.
 func (p *Point) matching(o *manifest.Object, r *Request) int {
-	return slices.IndexFunc(o.AuthorizationPolicy.Rules, func(rule manifest.Rule) bool {
-		if !readable(actionOf(o), &rule, r.HTTP) {
+	return slices.IndexFunc(o.AuthorizationPolicy.Rules, func(written manifest.Rule) bool {
+		rule := read(&written)
+		if !rule.reaches(actionOf(o), r.HTTP) {
 			return false
 		}
 		holds := func(row []manifest.Condition) bool {
 			return !slices.ContainsFunc(row, func(c manifest.Condition) bool { return !p.holds(c, o.Namespace, r) })
 		}
-		return slices.ContainsFunc(sources(&rule), holds) && slices.ContainsFunc(operations(&rule), holds) && holds(rule.When)
+		return slices.ContainsFunc(rule.from, holds) && slices.ContainsFunc(rule.to, holds) && holds(rule.when)
 	})
 }
 

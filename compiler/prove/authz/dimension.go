@@ -103,50 +103,59 @@ func pathPattern(value string) atoms.Pattern {
 	return wildcard(value).pattern()
 }
 
-// identityPatterns are the identities that a value stands for, as the regular expressions that istiod writes.
-func identityPatterns(m *Mesh, name, value, namespace string) []atoms.Pattern {
-	var all []atoms.Pattern
+// identityPattern is the identities that a value stands for, as the regular expression that istiod writes.
+func identityPattern(name, value, namespace string) atoms.Pattern {
 	switch name {
-	case sourcePrincipal:
-		for _, v := range m.principals([]string{value}) {
-			w := wildcard(v)
-			switch w.kind {
-			case ends:
-				all = append(all, atoms.Regexp("spiffe://.*"+regexp.QuoteMeta(w.value), v))
-				continue
-			case exactly, begins:
-				w.value = "spiffe://" + w.value
-			case anything:
-			}
-			all = append(all, w.pattern())
-		}
 	case sourceNamespace:
-		parts := strings.Split(value, "*")
-		for i, p := range parts {
-			parts[i] = regexp.QuoteMeta(p)
-		}
-		all = append(all, atoms.Regexp(".*/ns/"+strings.Join(parts, ".*")+"/.*", "namespace "+value))
+		return namespacePattern(value)
 	case sourceServiceAccount:
-		ns, account, ok := strings.Cut(value, "/")
-		if !ok {
-			ns, account = namespace, value
-		}
-		all = append(all, atoms.Regexp("spiffe://.+/ns/"+regexp.QuoteMeta(ns)+"/(.+/|)sa/"+regexp.QuoteMeta(account)+"(/.+)?",
-			"account "+ns+"/"+account))
+		return accountPattern(value, namespace)
 	case sourceTrustDomain:
-		for _, v := range m.trustDomains([]string{value}) {
-			before, after, partial := strings.Cut(v, "*")
-			switch {
-			case v == "*":
-				all = append(all, atoms.Prefix("spiffe://"))
-			case !partial:
-				all = append(all, atoms.Prefix("spiffe://"+v+"/"))
-			default:
-				all = append(all, atoms.Regexp("spiffe://"+regexp.QuoteMeta(before)+"[^/]*"+regexp.QuoteMeta(after)+"/.*", "trust domain "+v))
-			}
-		}
+		return domainPattern(value)
+	default:
+		return principalPattern(value)
 	}
-	return all
+}
+
+func principalPattern(value string) atoms.Pattern {
+	w := wildcard(value)
+	switch w.kind {
+	case anything:
+		return w.pattern()
+	case ends:
+		return atoms.Regexp("spiffe://.*"+regexp.QuoteMeta(w.value), value)
+	case exactly, begins:
+		w.value = "spiffe://" + w.value
+	}
+	return w.pattern()
+}
+
+func namespacePattern(value string) atoms.Pattern {
+	parts := strings.Split(value, "*")
+	for i, p := range parts {
+		parts[i] = regexp.QuoteMeta(p)
+	}
+	return atoms.Regexp(".*/ns/"+strings.Join(parts, ".*")+"/.*", "namespace "+value)
+}
+
+func accountPattern(value, namespace string) atoms.Pattern {
+	ns, account, ok := strings.Cut(value, "/")
+	if !ok {
+		ns, account = namespace, value
+	}
+	return atoms.Regexp("spiffe://.+/ns/"+regexp.QuoteMeta(ns)+"/(.+/|)sa/"+regexp.QuoteMeta(account)+"(/.+)?",
+		"account "+ns+"/"+account)
+}
+
+func domainPattern(value string) atoms.Pattern {
+	before, after, partial := strings.Cut(value, "*")
+	switch {
+	case value == "*":
+		return atoms.Prefix("spiffe://")
+	case !partial:
+		return atoms.Prefix("spiffe://" + value + "/")
+	}
+	return atoms.Regexp("spiffe://"+regexp.QuoteMeta(before)+"[^/]*"+regexp.QuoteMeta(after)+"/.*", "trust domain "+value)
 }
 
 // divideIdentities divides the peers. The last atom is who has no identity.

@@ -13,6 +13,7 @@ func newSpace(scope Scope) (*Space, error) {
 	scope.Policies, scope.Meant = distinct(scope.Policies), distinct(scope.Meant)
 	s := &Space{
 		scope: scope, policies: map[*manifest.Object][]box{}, meant: map[*Meant][]box{}, unmeant: map[*Meant][]box{},
+		read: map[bool]atoms.Set{},
 	}
 	b := &builder{scope: &scope, texts: map[int]*table[atoms.Pattern]{}}
 	rules := make([][]terms, len(scope.Policies))
@@ -34,6 +35,9 @@ func newSpace(scope Scope) (*Space, error) {
 	}
 	if err := s.divide(b); err != nil {
 		return nil, err
+	}
+	for _, http := range []bool{true, false} {
+		s.read[http] = s.where(func(f flavour) bool { return f.http == http })
 	}
 	disabled := s.where(func(f flavour) bool { return scope.TLS.mode(f.port) == disable })
 	for i, o := range scope.Policies {
@@ -134,14 +138,14 @@ func (s *Space) boxes(t terms) []box {
 		if http && !t.http || !http && !t.tcp {
 			continue
 		}
-		common := s.everything()
-		common[portAxis] = s.where(func(f flavour) bool { return f.http == http })
-		common = s.and(common, s.row(t.when, http))
+		common := s.row(t.when, http)
+		common.narrow(portAxis, s.read[http])
 		to := s.rows(t.to, http)
 		for _, from := range s.rows(t.from, http) {
-			from = s.and(from, common)
 			for _, operation := range to {
-				if b := s.and(from, operation); !b.empty() {
+				b := slices.Clone(from)
+				b.meet(common)
+				if b.meet(operation); !b.empty() {
 					all = append(all, b)
 				}
 			}
@@ -206,14 +210,12 @@ func (b box) narrow(axis int, set atoms.Set) {
 	b[axis] = set
 }
 
-func (s *Space) and(a, b box) box {
-	both := slices.Clone(a)
-	for axis, set := range b {
+func (b box) meet(other box) {
+	for axis, set := range other {
 		if set != nil {
-			both.narrow(axis, set)
+			b.narrow(axis, set)
 		}
 	}
-	return both
 }
 
 func (b box) empty() bool {

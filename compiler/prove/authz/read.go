@@ -97,9 +97,46 @@ func header(detail string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(detail, "["), "]")
 }
 
-// readable reports whether the rule reaches the proxy at all, for HTTP ports or for TCP.
-func readable(action string, r *manifest.Rule, http bool) bool {
-	for _, c := range r.When {
+// rule is a rule as alternatives of conditions: one of the sources, one of the operations, and every further condition. Without
+// from or to, there is one source or operation that says nothing.
+type rule struct {
+	from, to [][]manifest.Condition
+	when     []manifest.Condition
+}
+
+func read(r *manifest.Rule) rule {
+	read := rule{from: make([][]manifest.Condition, max(1, len(r.From))), to: make([][]manifest.Condition, max(1, len(r.To))), when: r.When}
+	for i := range r.From {
+		s := &r.From[i]
+		row := &read.from[i]
+		say(row, sourcePrincipal, s.Principals, s.NotPrincipals)
+		say(row, requestPrincipal, s.RequestPrincipals, s.NotRequestPrincipals)
+		say(row, sourceNamespace, s.Namespaces, s.NotNamespaces)
+		say(row, sourceServiceAccount, s.ServiceAccounts, s.NotServiceAccounts)
+		say(row, sourceTrustDomain, s.TrustDomains, s.NotTrustDomains)
+		say(row, sourceIP, s.IPBlocks, s.NotIPBlocks)
+		say(row, remoteIP, s.RemoteIPBlocks, s.NotRemoteIPBlocks)
+	}
+	for i := range r.To {
+		o := &r.To[i]
+		row := &read.to[i]
+		say(row, requestHost, o.Hosts, o.NotHosts)
+		say(row, destinationPort, o.Ports, o.NotPorts)
+		say(row, requestMethod, o.Methods, o.NotMethods)
+		say(row, requestPath, o.Paths, o.NotPaths)
+	}
+	return read
+}
+
+func say(row *[]manifest.Condition, key string, values, notValues []string) {
+	if len(values)+len(notValues) > 0 {
+		*row = append(*row, manifest.Condition{Key: key, Values: values, NotValues: notValues})
+	}
+}
+
+// reaches reports whether the rule reaches the proxy at all, for HTTP ports or for TCP.
+func (r *rule) reaches(action string, http bool) bool {
+	for _, c := range r.when {
 		if _, _, known := attribute(c.Key); !known && !strings.HasPrefix(c.Key, envoyFilters) {
 			return false
 		}
@@ -107,61 +144,20 @@ func readable(action string, r *manifest.Rule, http bool) bool {
 	if action != "ALLOW" {
 		return true
 	}
-	fine := func(c manifest.Condition) bool {
+	rows := func(rows [][]manifest.Condition) bool {
+		return !slices.ContainsFunc(rows, func(row []manifest.Condition) bool { return !seen(row, http) })
+	}
+	return rows(r.from) && rows(r.to) && seen(r.when, http)
+}
+
+// seen reports whether the proxy gets to see all of a row of conditions.
+func seen(row []manifest.Condition, http bool) bool {
+	return !slices.ContainsFunc(row, func(c manifest.Condition) bool {
 		name, detail, _ := attribute(c.Key)
-		return (http || !onlyHTTP(name)) &&
-			!slices.ContainsFunc(slices.Concat(c.Values, c.NotValues), func(v string) bool { return !legible(name, detail, v) })
-	}
-	for _, c := range slices.Concat(slices.Concat(sources(r)...), slices.Concat(operations(r)...), r.When) {
-		if len(c.Values)+len(c.NotValues) > 0 && !fine(c) {
-			return false
-		}
-	}
-	return true
-}
-
-// sources are the alternatives of a rule's from, each of which is a row of conditions that all hold. A rule without from has one
-// without conditions.
-func sources(r *manifest.Rule) [][]manifest.Condition {
-	rows := make([][]manifest.Condition, 0, max(1, len(r.From)))
-	for i := range r.From {
-		s := &r.From[i]
-		rows = append(rows, written(
-			manifest.Condition{Key: sourcePrincipal, Values: s.Principals, NotValues: s.NotPrincipals},
-			manifest.Condition{Key: requestPrincipal, Values: s.RequestPrincipals, NotValues: s.NotRequestPrincipals},
-			manifest.Condition{Key: sourceNamespace, Values: s.Namespaces, NotValues: s.NotNamespaces},
-			manifest.Condition{Key: sourceServiceAccount, Values: s.ServiceAccounts, NotValues: s.NotServiceAccounts},
-			manifest.Condition{Key: sourceTrustDomain, Values: s.TrustDomains, NotValues: s.NotTrustDomains},
-			manifest.Condition{Key: sourceIP, Values: s.IPBlocks, NotValues: s.NotIPBlocks},
-			manifest.Condition{Key: remoteIP, Values: s.RemoteIPBlocks, NotValues: s.NotRemoteIPBlocks},
-		))
-	}
-	if len(rows) == 0 {
-		rows = append(rows, nil)
-	}
-	return rows
-}
-
-// operations are the alternatives of a rule's to, in the same manner.
-func operations(r *manifest.Rule) [][]manifest.Condition {
-	rows := make([][]manifest.Condition, 0, max(1, len(r.To)))
-	for i := range r.To {
-		o := &r.To[i]
-		rows = append(rows, written(
-			manifest.Condition{Key: requestHost, Values: o.Hosts, NotValues: o.NotHosts},
-			manifest.Condition{Key: destinationPort, Values: o.Ports, NotValues: o.NotPorts},
-			manifest.Condition{Key: requestMethod, Values: o.Methods, NotValues: o.NotMethods},
-			manifest.Condition{Key: requestPath, Values: o.Paths, NotValues: o.NotPaths},
-		))
-	}
-	if len(rows) == 0 {
-		rows = append(rows, nil)
-	}
-	return rows
-}
-
-func written(all ...manifest.Condition) []manifest.Condition {
-	return slices.DeleteFunc(all, func(c manifest.Condition) bool { return len(c.Values)+len(c.NotValues) == 0 })
+		illegible := func(v string) bool { return !legible(name, detail, v) }
+		return len(c.Values)+len(c.NotValues) > 0 &&
+			(!http && onlyHTTP(name) || slices.ContainsFunc(c.Values, illegible) || slices.ContainsFunc(c.NotValues, illegible))
+	})
 }
 
 // domains are the trust domains that count as the mesh's own.

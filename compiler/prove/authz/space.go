@@ -2,7 +2,6 @@ package authz
 
 import (
 	"net/netip"
-	"slices"
 
 	"writ.dev/writ/compiler/prove/atoms"
 	"writ.dev/writ/compiler/prove/manifest"
@@ -27,6 +26,7 @@ type Space struct {
 	classes  []classes
 	order    []int // the dimensions, the peer first, then the rarely used ones, and the port, the method and the path last
 	flavours []flavour
+	read     map[bool]atoms.Set // the ports that are read as HTTP, and the others
 
 	policies map[*manifest.Object][]box
 	meant    map[*Meant][]box
@@ -104,12 +104,14 @@ func (b *builder) clauses(row []manifest.Condition, namespace string) []clause {
 }
 
 // rule numbers the values of a rule.
-func (b *builder) rule(o *manifest.Object, r *manifest.Rule) terms {
-	t := terms{http: readable(actionOf(o), r, true), tcp: readable(actionOf(o), r, false), when: b.clauses(r.When, o.Namespace)}
-	for _, row := range sources(r) {
+func (b *builder) rule(o *manifest.Object, written *manifest.Rule) terms {
+	r := read(written)
+	action := actionOf(o)
+	t := terms{http: r.reaches(action, true), tcp: r.reaches(action, false), when: b.clauses(r.when, o.Namespace)}
+	for _, row := range r.from {
 		t.from = append(t.from, b.clauses(row, o.Namespace))
 	}
-	for _, row := range operations(r) {
+	for _, row := range r.to {
 		t.to = append(t.to, b.clauses(row, o.Namespace))
 	}
 	return t
@@ -178,17 +180,20 @@ func (b *builder) axis(name, detail string) int {
 
 // numbers are the numbers of values. It is not nil where there is a value that the proxy gets to see.
 func (b *builder) numbers(axis int, name, detail string, values []string, namespace string) []int {
-	var all []int
+	all := make([]int, 0, len(values))
+	switch name {
+	case sourcePrincipal:
+		values = b.scope.Mesh.principals(values)
+	case sourceTrustDomain:
+		values = b.scope.Mesh.trustDomains(values)
+	}
 	for _, v := range values {
 		if !legible(name, detail, v) {
 			continue
 		}
 		switch axis {
 		case peerAxis:
-			all = slices.Grow(all, len(values))
-			for _, p := range identityPatterns(&b.scope.Mesh, name, v, namespace) {
-				all = append(all, b.identities.number(p))
-			}
+			all = append(all, b.identities.number(identityPattern(name, v, namespace)))
 		case sourceAxis, remoteAxis, destinationAxis:
 			q, _ := prefix(v)
 			all = append(all, b.addresses[axis-sourceAxis].number(q))
@@ -200,6 +205,9 @@ func (b *builder) numbers(axis int, name, detail string, values []string, namesp
 		default:
 			all = append(all, b.text(axis, textPattern(name, v)))
 		}
+	}
+	if len(all) == 0 {
+		return nil
 	}
 	return all
 }

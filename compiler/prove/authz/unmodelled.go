@@ -71,19 +71,20 @@ func (u *unmodelled) policy(p *manifest.AuthorizationPolicy) {
 	}
 	for i := range p.Rules {
 		r := &p.Rules[i]
-		for j, row := range sources(r) {
+		rule := read(r)
+		for j, row := range rule.from {
 			if u.line = r.Line; len(r.From) > 0 {
 				u.line = r.From[j].Line
 			}
 			u.conditions(p.Action, fmt.Sprintf("spec.rules[%d].from[%d].source", i, j), row)
 		}
-		for j, row := range operations(r) {
+		for j, row := range rule.to {
 			if u.line = r.Line; len(r.To) > 0 {
 				u.line = r.To[j].Line
 			}
 			u.conditions(p.Action, fmt.Sprintf("spec.rules[%d].to[%d].operation", i, j), row)
 		}
-		for j, c := range r.When {
+		for j, c := range rule.when {
 			u.line = c.Line
 			u.conditions(p.Action, fmt.Sprintf("spec.rules[%d].when[%d]", i, j), []manifest.Condition{c})
 		}
