@@ -161,7 +161,9 @@ func (c *comparison) differences() []Difference {
 					break
 				}
 				at := c.grid.locate(s.at, cell)
-				b := c.grow(way, at)
+				b := c.grid.grow(at, func(b box) bool {
+					return c.each(b, func(s *slice, cell int) bool { return s != nil && s.differ[way].has(cell) })
+				})
 				all = append(all, c.difference(way, at, b))
 				c.each(b, func(s *slice, cell int) bool {
 					s.left[way][cell/64] &^= 1 << (cell % 64)
@@ -173,19 +175,18 @@ func (c *comparison) differences() []Difference {
 	return all
 }
 
-// grow is the box around a cell that differs throughout: the path, the method and the port are made as large as can be, then the
-// rest, and the peer at last.
-func (c *comparison) grow(way int, at []int) box {
+// grow is the box around a cell that has a property throughout: the path, the method and the port are made as large as can be, then
+// the rest, and the peer at last.
+func (g *grid) grow(at []int, has func(b box) bool) box {
 	b := only(at)
-	for place := len(c.grid.order) - 1; place >= 0; place-- {
-		axis := c.grid.order[place]
+	for place := len(g.order) - 1; place >= 0; place-- {
+		axis := g.order[place]
 		grown := b[axis]
-		for class := range c.grid.sizes[place] {
+		for class := range g.sizes[place] {
 			if grown.Has(class) {
 				continue
 			}
-			b[axis] = atoms.Only(class)
-			if c.each(b, func(s *slice, cell int) bool { return s != nil && s.differ[way].has(cell) }) {
+			if b[axis] = atoms.Only(class); has(b) {
 				grown = grown.Or(b[axis])
 			}
 		}

@@ -10,6 +10,9 @@ import (
 
 // Decide is what becomes of one request. It walks the policies as the proxy does and uses no sets: first whether the connection is
 // taken at all, then CUSTOM, DENY and ALLOW policies.
+//
+// Policies that ask two external authorizers at one point are a denial of what they match, unless istiod runs with
+// PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS. Nobody here knows whether it does, so that they are Custom too.
 func (p *Point) Decide(r Request) Decision {
 	switch p.TLS.mode(r.Port) {
 	case strict:

@@ -48,31 +48,39 @@ func (c *classes) atoms(set atoms.Set) atoms.Set {
 	return all
 }
 
-// say names a set of atoms: by words that are within it, then by one that is too much, less what is not meant, and where no words
-// serve by examples.
+// say names a set of atoms, in as few words as do: by those that are within it, by one that is too much less others that are not
+// meant, by what two have in common or, where no words serve, by examples.
 func (d *dimension) say(set atoms.Set) []string {
-	words := d.words()
-	// The longest come first among those that say as much: they say it more exactly.
-	slices.SortStableFunc(words, func(a, b word) int { return b.set.Count() - a.set.Count() })
-	names, rest := cover(words, set, set)
-	if rest.Empty() && len(names) <= 3 {
-		return names
+	words := append(d.words(), word{"any", atoms.All(d.n)})
+	slices.SortStableFunc(words, func(a, b word) int { return cmp.Compare(a.text, b.text) })
+	best, rest := cover(words, set, set)
+	cost := len(best)
+	if !rest.Empty() {
+		cost = d.n + len(words)
 	}
-	best := append(names, d.examples(rest)...)
-	full := !rest.Empty()
-	for _, w := range append(slices.Clip(words), word{"any", atoms.All(d.n)}) {
-		missing := set.AndNot(w.set)
+	for _, w := range words {
 		but, left := cover(words, w.set.AndNot(set), w.set.AndNot(set))
-		if !left.Empty() || len(but) == 0 {
-			continue
-		}
-		also, open := cover(words, set, missing)
-		if open.Empty() && (full || 1+len(but)+len(also) < len(best)) {
-			best = append([]string{w.text + " but not " + strings.Join(but, ", ")}, also...)
-			full = false
+		also, open := cover(words, set, set.AndNot(w.set))
+		if left.Empty() && open.Empty() && len(but) > 0 && 1+len(but)+len(also) < cost {
+			best, cost, rest = append([]string{w.text + " but not " + strings.Join(but, ", ")}, also...), 1+len(but)+len(also), nil
 		}
 	}
-	return best
+	if rest.Empty() {
+		return best
+	}
+	common, rest := cover(pairs(words), set, rest)
+	return append(append(best, common...), d.examples(rest)...)
+}
+
+// pairs are what two words have in common.
+func pairs(words []word) []word {
+	var all []word
+	for i, a := range words {
+		for _, b := range words[i+1:] {
+			all = append(all, word{a.text + " that are " + b.text, a.set.And(b.set)})
+		}
+	}
+	return all
 }
 
 // cover chooses words within a set that have all that is needed of it, and returns what they do not have.

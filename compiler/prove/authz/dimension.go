@@ -180,8 +180,10 @@ func divideIdentities(patterns []atoms.Pattern, own string) (*dimension, error) 
 	d.rank = func(a int) int {
 		switch {
 		case a == none:
+			return 3
+		case !named[a]:
 			return 2
-		case named[a]:
+		case strings.HasPrefix(space.Witness[a], "spiffe://"+own+"/"):
 			return 0
 		}
 		return 1
@@ -209,13 +211,19 @@ func homely(space *atoms.Space, patterns []atoms.Pattern, atom int, own string) 
 }
 
 // methods are the methods that are shown rather than others.
-var methods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
+var methods = []string{"GET", "POST", "PUT", "DELETE"}
 
 func divideMethods(patterns []atoms.Pattern) (*dimension, error) {
-	d, space, err := divideTexts(requestMethod, atoms.Method(), append(slices.Clip(patterns), atoms.Exact("GET")), 0)
+	all := slices.Clip(patterns)
+	for _, m := range methods {
+		all = append(all, atoms.Exact(m))
+	}
+	d, space, err := divideTexts(requestMethod, atoms.Method(), all, 0)
 	if err != nil {
 		return nil, err
 	}
+	written := d.words
+	d.words = func() []word { return written()[:len(patterns)] }
 	d.rank = func(a int) int {
 		if i := slices.Index(methods, space.Witness[a]); i >= 0 {
 			return i
@@ -321,7 +329,7 @@ func dividePorts(numbers []int, declared []Port) (*dimension, []flavour) {
 		other--
 	}
 	own := len(all)
-	for _, n := range append(slices.Clip(numbers), other) {
+	for _, n := range append(slices.Sorted(slices.Values(numbers)), other) {
 		if !known[n] && n > 0 {
 			all, known[n] = append(all, flavour{n, true}, flavour{n, false}), true
 		}

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -100,12 +101,16 @@ func (s *Space) divide(b *builder) error {
 		keep(headerAxis + i)(divideHeader(name, texts(headerAxis+i)))
 		s.order = append(s.order, headerAxis+i)
 	}
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(s.order[sniAxis+1:], func(a, b int) int { return cmp.Compare(s.dims[a].name, s.dims[b].name) })
 	s.order = append(s.order, hostAxis, portAxis, methodAxis, pathAxis)
 	s.dims[sourceAxis] = divideAddresses("source", b.addresses[0].keys, func(r *Request) *netip.Addr { return &r.Source })
 	s.dims[remoteAxis] = divideAddresses("remote", b.addresses[1].keys, func(r *Request) *netip.Addr { return &r.Remote })
 	s.dims[destinationAxis] = divideAddresses("destination", b.addresses[2].keys, func(r *Request) *netip.Addr { return &r.Destination })
 	s.dims[portAxis], s.flavours = dividePorts(b.ports.keys, s.scope.Ports)
-	return err
+	return nil
 }
 
 func (s *Space) everything() box { return make(box, len(s.dims)) }

@@ -199,7 +199,7 @@ func TestSetsDecideAsRequestsAreDecided(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		if c.space.product() > 300_000 {
+		if c.space.product() > 60_000 {
 			rt.Skip("too many requests")
 		}
 		cases++

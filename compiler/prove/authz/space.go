@@ -32,6 +32,8 @@ type Space struct {
 	meant    map[*Meant][]box
 	refused  []box            // connections without mutual TLS that are not taken
 	unmeant  map[*Meant][]box // and those that should not be
+
+	whole *grid // of a space that regions are made of, the grid of a single slice
 }
 
 // box is a product: of each dimension some atoms, or all where there is nil. Once the space is made they are not atoms but

@@ -87,7 +87,7 @@ func divideTokens(values []tokenValue, issuers []string) (*dimension, error) {
 		}
 	}
 	d.words = func() []word {
-		words := []word{{"none", atoms.Only(0)}, {"any", atoms.Only(0).Not(d.n)}}
+		words := []word{{"none", atoms.Only(0)}, {"any token", atoms.Only(0).Not(d.n)}}
 		for i, v := range values {
 			words = append(words, word{v.text, d.sets[i]})
 		}
