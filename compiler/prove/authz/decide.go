@@ -278,19 +278,21 @@ func segment(b byte) bool {
 	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || strings.IndexByte("-._~%!$&'()+,;:@=", b) >= 0
 }
 
-// glob reports whether an asterisk-pattern, where each stands for any characters or none, is the whole string.
+// glob reports whether an asterisk-pattern, where each stands for any characters or none, is the whole string. The first place
+// where a part fits is as good as any later one.
 func glob(pattern, s string) bool {
-	before, after, ok := strings.Cut(pattern, "*")
-	if !ok {
-		return s == pattern
+	parts := strings.Split(pattern, "*")
+	first, last := parts[0], parts[len(parts)-1]
+	s, ok := strings.CutPrefix(s, first)
+	if len(parts) == 1 || !ok {
+		return ok && s == ""
 	}
-	s, ok = strings.CutPrefix(s, before)
-	for i := 0; ok && i <= len(s); i++ {
-		if glob(after, s[i:]) {
-			return true
+	for _, part := range parts[1 : len(parts)-1] {
+		if _, s, ok = strings.Cut(s, part); !ok {
+			return false
 		}
 	}
-	return false
+	return strings.HasSuffix(s, last)
 }
 
 // lower is a string in lower case as Envoy compares hosts, in ASCII alone.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"writ.dev/writ/compiler/prove/manifest"
 )
@@ -117,6 +119,8 @@ func oddity(name, value string) string {
 	switch {
 	case value == "":
 		return "which Istio refuses"
+	case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
+		return "which is no text"
 	case name == requestPrincipal:
 		issuer, subject := issuerAndSubject(value)
 		if issuer == (text{}) || subject == (text{}) {
