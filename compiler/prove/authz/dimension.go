@@ -36,21 +36,29 @@ type word struct {
 	set  atoms.Set
 }
 
-// table numbers values.
+// table numbers values. A few are looked for one by one, which is faster than a map.
 type table[K comparable] struct {
 	index map[K]int
 	keys  []K
 }
 
 func (t *table[K]) number(k K) int {
-	if i, ok := t.index[k]; ok {
+	if t.index == nil {
+		if i := slices.Index(t.keys, k); i >= 0 {
+			return i
+		}
+	} else if i, ok := t.index[k]; ok {
 		return i
 	}
-	if t.index == nil {
-		t.index = make(map[K]int)
-	}
-	t.index[k] = len(t.keys)
 	t.keys = append(t.keys, k)
+	if len(t.keys) == 8 {
+		t.index = make(map[K]int, 32)
+		for i, had := range t.keys {
+			t.index[had] = i
+		}
+	} else if t.index != nil {
+		t.index[k] = len(t.keys) - 1
+	}
 	return len(t.keys) - 1
 }
 

@@ -12,6 +12,7 @@ import (
 // newSpace divides the requests of a scope. The error is a *TooComplexError.
 func newSpace(scope Scope) (*Space, error) {
 	scope.Policies, scope.Meant = distinct(scope.Policies), distinct(scope.Meant)
+	scope.Policies = slices.DeleteFunc(scope.Policies, func(o *manifest.Object) bool { return o.AuthorizationPolicy == nil })
 	s := &Space{
 		scope: scope, policies: map[*manifest.Object][]box{}, meant: map[*Meant][]box{}, unmeant: map[*Meant][]box{},
 		read: map[bool]atoms.Set{},
@@ -40,7 +41,7 @@ func newSpace(scope Scope) (*Space, error) {
 	for _, http := range []bool{true, false} {
 		s.read[http] = s.where(func(f flavour) bool { return f.http == http })
 	}
-	disabled := s.where(func(f flavour) bool { return scope.TLS.mode(f.port) == disable })
+	disabled := s.where(func(f flavour) bool { mode := scope.TLS.mode(f.port); return mode != strict && mode != permissive })
 	for i, o := range scope.Policies {
 		boxes := []box{}
 		for _, t := range rules[i] {
@@ -143,14 +144,15 @@ func (s *Space) boxes(t terms) []box {
 		if http && !t.http || !http && !t.tcp {
 			continue
 		}
-		common := s.row(t.when, http)
-		common.narrow(portAxis, s.read[http])
+		when := s.row(t.when, http)
 		to := s.rows(t.to, http)
 		for _, from := range s.rows(t.from, http) {
 			for _, operation := range to {
-				b := slices.Clone(from)
-				b.meet(common)
-				if b.meet(operation); !b.empty() {
+				b := s.everything()
+				b.meet(from)
+				b.meet(when)
+				b.meet(operation)
+				if b.narrow(portAxis, s.read[http]); !b.empty() {
 					all = append(all, b)
 				}
 			}
@@ -165,7 +167,7 @@ func (s *Space) rows(alternatives [][]clause, http bool) []box {
 	peers := -1
 	for _, row := range alternatives {
 		b := s.row(row, http)
-		if b[peerAxis] == nil || slices.ContainsFunc(b[peerAxis+1:], func(set atoms.Set) bool { return set != nil }) {
+		if b == nil || b[peerAxis] == nil || slices.ContainsFunc(b[peerAxis+1:], func(set atoms.Set) bool { return set != nil }) {
 			all = append(all, b)
 		} else if peers < 0 {
 			peers, all = len(all), append(all, b)
@@ -176,8 +178,11 @@ func (s *Space) rows(alternatives [][]clause, http bool) []box {
 	return all
 }
 
-// row is the box of conditions that all hold.
+// row is the box of conditions that all hold: nil is everything.
 func (s *Space) row(clauses []clause, http bool) box {
+	if len(clauses) == 0 {
+		return nil
+	}
 	b := s.everything()
 	for _, c := range clauses {
 		if c.http && !http {

@@ -120,6 +120,7 @@ func read(r *manifest.Rule) rule {
 	for i := range r.To {
 		o := &r.To[i]
 		row := &read.to[i]
+		*row = make([]manifest.Condition, 0, 3) // the usual ones
 		say(row, requestHost, o.Hosts, o.NotHosts)
 		say(row, destinationPort, o.Ports, o.NotPorts)
 		say(row, requestMethod, o.Methods, o.NotMethods)

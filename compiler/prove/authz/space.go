@@ -89,6 +89,9 @@ type builder struct {
 
 // clauses numbers the values of conditions that all hold.
 func (b *builder) clauses(row []manifest.Condition, namespace string) []clause {
+	if len(row) == 0 {
+		return nil
+	}
 	all := make([]clause, 0, len(row))
 	for _, c := range row {
 		name, detail, known := attribute(c.Key)
@@ -109,7 +112,10 @@ func (b *builder) clauses(row []manifest.Condition, namespace string) []clause {
 func (b *builder) rule(o *manifest.Object, written *manifest.Rule) terms {
 	r := read(written)
 	action := actionOf(o)
-	t := terms{http: r.reaches(action, true), tcp: r.reaches(action, false), when: b.clauses(r.when, o.Namespace)}
+	t := terms{
+		http: r.reaches(action, true), tcp: r.reaches(action, false),
+		from: make([][]clause, 0, len(r.from)), to: make([][]clause, 0, len(r.to)), when: b.clauses(r.when, o.Namespace),
+	}
 	for _, row := range r.from {
 		t.from = append(t.from, b.clauses(row, o.Namespace))
 	}

@@ -47,7 +47,7 @@ type claims struct {
 	name   string
 	values [][]string  // a witness of each atom
 	sets   []atoms.Set // by pattern
-	index  map[atoms.Pattern]int
+	keys   []atoms.Pattern
 }
 
 // divideTokens divides the tokens that the issuers make. The first atom is a request without one.
@@ -78,7 +78,7 @@ func divideTokens(values []tokenValue, issuers []string) (*dimension, error) {
 		row := digits(a)
 		has := func(claim string, p atoms.Pattern) bool {
 			i := slices.IndexFunc(all, func(c claims) bool { return c.name == claim })
-			return all[i].sets[all[i].index[p]].Has(row[i])
+			return all[i].sets[slices.Index(all[i].keys, p)].Has(row[i])
 		}
 		for i, v := range values {
 			if v.claim != "" && has(v.claim, v.pattern) || v.claim == "" && has(issuerClaim, v.issuer) && has(subjectClaim, v.pattern) {
@@ -140,7 +140,7 @@ func divideClaims(values []tokenValue, issuers []string) ([]claims, error) {
 	var all []claims
 	for _, name := range slices.Sorted(maps.Keys(patterns)) {
 		t := patterns[name]
-		c := claims{name: name, index: t.index, sets: make([]atoms.Set, len(t.keys))}
+		c := claims{name: name, keys: t.keys, sets: make([]atoms.Set, len(t.keys))}
 		if name == issuerClaim {
 			// Only the issuers themselves make tokens.
 			for i, issuer := range issuers {
