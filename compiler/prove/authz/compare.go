@@ -11,7 +11,7 @@ import (
 // Limits on what a comparison tells of differences: how many, and how much memory all may take.
 const (
 	maxDifferences = 16
-	maxKept        = 1 << 22 // words
+	maxKept        = 1 << 20 // words
 )
 
 // Compare holds what the point's policies allow against what is meant, over all requests: every identity that either side names and

@@ -11,7 +11,7 @@ import (
 // all: some seconds' work.
 const (
 	denseCells = 1 << 20
-	workCells  = 1 << 34
+	workCells  = 1 << 31
 )
 
 // grid numbers the classes of requests of a space, in slices that all have the same form: a class of each outer dimension makes the
@@ -91,6 +91,16 @@ func (c cells) setRange(from, n int) {
 	}
 }
 
+// or adds a set as cells from one on.
+func (c cells) or(set atoms.Set, at int) {
+	shift := at % 64
+	for i, w := range set {
+		if c[at/64+i] |= w << shift; w>>(63-shift)>>1 != 0 {
+			c[at/64+i+1] |= w >> (64 - shift)
+		}
+	}
+}
+
 // fill adds the cells of a box to those of a slice, which the box is in.
 func (g *grid) fill(c cells, b box) {
 	depth := len(g.order)
@@ -118,6 +128,10 @@ func (g *grid) fillFrom(c cells, b box, place, depth, at, run int) {
 		for i := range g.sizes[place] {
 			g.fillFrom(c, b, place+1, depth, at+i*stride, run)
 		}
+		return
+	}
+	if stride == 1 {
+		c.or(set, at)
 		return
 	}
 	for w, word := range set {

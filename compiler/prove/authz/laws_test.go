@@ -157,6 +157,17 @@ func TestCallersOfOneKindAreOneClass(t *testing.T) {
 	}
 }
 
+// TestWhatIsRenderedIsWhatIsMeant compares large destinations of many forms.
+func TestWhatIsRenderedIsWhatIsMeant(t *testing.T) {
+	for n, size := range [][2]int{{1, 1}, {12, 3}, {1, 500}, {200, 3}, {90, 70}} {
+		p, m := destination(n, size[0], size[1])
+		c, err := Compare(p, m, http8080)
+		if err != nil || len(c.Differences) > 0 || c.More > 0 {
+			t.Errorf("%d rules of %d callers: %v, %+v", size[0], size[1], err, c)
+		}
+	}
+}
+
 // TestManyDifferencesAreCounted has more differences than are told.
 func TestManyDifferencesAreCounted(t *testing.T) {
 	p, m := destination(1, 40, 1)

@@ -44,7 +44,7 @@ func (r random) source(density int) manifest.Source {
 		Principals: r.some(3*density, somePrincipals...), NotPrincipals: r.some(density, somePrincipals...),
 		Namespaces: r.some(density, "a", "b", "*a", "b*"), NotNamespaces: r.some(density, "a", "b"),
 		ServiceAccounts: r.some(density, "x", "b/y", "a/x"), NotServiceAccounts: r.some(density/2, "x", "b/y", "a/x"),
-		TrustDomains: r.some(density, "eu-1", "eu-0", "us*", "*-1", "*"), NotTrustDomains: r.some(density/2, "eu-1", "us-1"),
+		TrustDomains: r.some(density, "eu-1", "eu-0", "us*", "*-1", "*a", "*"), NotTrustDomains: r.some(density/2, "eu-1", "us-1"),
 		RequestPrincipals: r.some(density, someTokens...), NotRequestPrincipals: r.some(density/2, someTokens...),
 		IPBlocks: r.some(density, someBlocks...), NotIPBlocks: r.some(density/2, someBlocks...),
 		RemoteIPBlocks: r.some(density/2, someBlocks...), NotRemoteIPBlocks: r.some(density/2, someBlocks...),
@@ -234,4 +234,33 @@ func TestSetsDecideAsRequestsAreDecided(t *testing.T) {
 		}
 	})
 	t.Logf("%d cases, %d requests, %d cases with differences", cases, requests, different)
+}
+
+// TestRegionsDecideAsRequestsAreDecided holds the regions of one space against Decide and against what is meant.
+func TestRegionsDecideAsRequestsAreDecided(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		r := random{rt}
+		p, m := r.point(), r.meant()
+		s, err := NewSpace(Scope{
+			Mesh: p.Mesh, TLS: p.TLS, Issuers: p.Issuers, Ports: declared, Policies: p.Policies, Meant: []*Meant{m},
+		})
+		if err != nil || s.product() > 20_000 {
+			rt.Skip(err)
+		}
+		let, ask := s.Decided(p.decisive())
+		want := s.Meant(m)
+		s.everyRequest(func(at []int, q Request) {
+			_, cell := s.whole.cell(at)
+			answer := p.Decide(q).Answer
+			if let.cells.has(cell) != (answer != Deny) || ask.cells.has(cell) != (answer == Custom) || want.cells.has(cell) != m.allows(&q) {
+				rt.Fatalf("%+v is decided %v, meant %v; by sets %v, %v, %v",
+					q, answer, m.allows(&q), let.cells.has(cell), ask.cells.has(cell), want.cells.has(cell))
+			}
+		})
+		if !let.Empty() {
+			if q := let.Witness(); p.Decide(q).Answer == Deny {
+				rt.Fatalf("%+v is a witness of what is allowed", q)
+			}
+		}
+	})
 }
