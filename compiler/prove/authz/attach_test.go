@@ -11,6 +11,8 @@ import (
 func TestAttaches(t *testing.T) {
 	app := map[string]string{"app": "customers", "version": "v2"}
 	gateway := map[string]string{"app": "customers", gatewayName: "edge"}
+	const group = "gateway.networking.k8s.io"
+	edge := []manifest.TargetRef{{Group: group, Kind: "Gateway", Name: "edge"}}
 	for name, c := range map[string]struct {
 		namespace string
 		selector  map[string]string
@@ -27,11 +29,11 @@ func TestAttaches(t *testing.T) {
 		"another value":                         {"identity", map[string]string{"app": "orders"}, nil, app, false},
 		"a label too many":                      {"identity", map[string]string{"app": "customers", "tier": "x"}, nil, app, false},
 		"an empty value is not an absent label": {"identity", map[string]string{"tier": ""}, nil, app, false},
-		"targets pass a sidecar over":           {"identity", nil, []manifest.TargetRef{{Group: "gateway.networking.k8s.io", Kind: "Gateway", Name: "edge"}}, app, false},
-		"a gateway":                             {"identity", nil, []manifest.TargetRef{{Group: "gateway.networking.k8s.io", Kind: "Gateway", Name: "edge"}}, gateway, true},
-		"another gateway":                       {"identity", nil, []manifest.TargetRef{{Group: "gateway.networking.k8s.io", Kind: "Gateway", Name: "edges"}}, gateway, false},
+		"targets pass a sidecar over":           {"identity", nil, edge, app, false},
+		"a gateway":                             {"identity", nil, edge, gateway, true},
+		"another gateway":                       {"identity", nil, []manifest.TargetRef{{Group: group, Kind: "Gateway", Name: "edges"}}, gateway, false},
 		"a gateway of another group":            {"identity", nil, []manifest.TargetRef{{Group: "networking.istio.io", Kind: "Gateway", Name: "edge"}}, gateway, false},
-		"a gateway from the root namespace":     {"istio-system", nil, []manifest.TargetRef{{Group: "gateway.networking.k8s.io", Kind: "Gateway", Name: "edge"}}, gateway, false},
+		"a gateway from the root namespace":     {"istio-system", nil, edge, gateway, false},
 		"a selector reaches a gateway":          {"identity", map[string]string{"app": "customers"}, nil, gateway, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,18 +67,22 @@ func TestTLSOf(t *testing.T) {
 	ports.PeerAuthentication.Ports = map[int]string{9090: permissive, 9091: "UNSET"}
 	wide := peer("identity", "default", strict, nil)
 	wide.PeerAuthentication.Ports = map[int]string{9090: permissive}
+	mesh, unset := peer("istio-system", "default", strict, nil), peer("istio-system", "default", "", nil)
+	inherits, disabled := peer("identity", "default", "UNSET", nil), peer("identity", "default", disable, nil)
+	namespace, pod := peer("identity", "default", strict, nil), peer("identity", "customers", permissive, app)
+	other := peer("identity", "x", disable, map[string]string{"app": "x"})
 	for name, c := range map[string]struct {
 		objects []*manifest.Object
 		want    TLS
 	}{
 		"without any":                        {nil, TLS{Mode: permissive}},
-		"of the mesh":                        {[]*manifest.Object{peer("istio-system", "default", strict, nil)}, TLS{Mode: strict}},
-		"of the mesh, not set":               {[]*manifest.Object{peer("istio-system", "default", "", nil)}, TLS{Mode: permissive}},
-		"of the namespace":                   {[]*manifest.Object{peer("istio-system", "default", strict, nil), peer("identity", "default", disable, nil)}, TLS{Mode: disable}},
-		"of the namespace, not set":          {[]*manifest.Object{peer("istio-system", "default", strict, nil), peer("identity", "default", "UNSET", nil)}, TLS{Mode: strict}},
+		"of the mesh":                        {[]*manifest.Object{mesh}, TLS{Mode: strict}},
+		"of the mesh, not set":               {[]*manifest.Object{unset}, TLS{Mode: permissive}},
+		"of the namespace":                   {[]*manifest.Object{mesh, disabled}, TLS{Mode: disable}},
+		"of the namespace, not set":          {[]*manifest.Object{mesh, inherits}, TLS{Mode: strict}},
 		"of another namespace":               {[]*manifest.Object{peer("shop", "default", strict, nil)}, TLS{Mode: permissive}},
-		"of the pod":                         {[]*manifest.Object{peer("identity", "customers", permissive, app), peer("identity", "default", strict, nil)}, TLS{Mode: permissive}},
-		"of another pod":                     {[]*manifest.Object{peer("identity", "x", disable, map[string]string{"app": "x"}), peer("identity", "default", strict, nil)}, TLS{Mode: strict}},
+		"of the pod":                         {[]*manifest.Object{pod, namespace}, TLS{Mode: permissive}},
+		"of another pod":                     {[]*manifest.Object{other, namespace}, TLS{Mode: strict}},
 		"the oldest":                         {[]*manifest.Object{young, old}, TLS{Mode: strict}},
 		"the first by name":                  {[]*manifest.Object{peer("identity", "b", strict, app), peer("identity", "a", disable, app)}, TLS{Mode: disable}},
 		"a selector in the root counts not":  {[]*manifest.Object{peer("istio-system", "customers", strict, app)}, TLS{Mode: permissive}},

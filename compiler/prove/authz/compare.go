@@ -232,7 +232,9 @@ func (g *grid) eachCell(b box, place, at int, visit func(cell int) bool) bool {
 // two evaluators is wrong, which is our fault.
 func (c *comparison) difference(way int, at []int, b box) Difference {
 	r := c.space.request(at)
-	d := Difference{Wider: way == wider, Request: r, Decision: c.point.Decide(r), Box: c.space.describe(b), Allowances: c.meant.nearest(&r)}
+	d := Difference{
+		Wider: way == wider, Request: r, Decision: c.point.Decide(r), Box: c.space.describe(b), Allowances: c.meant.nearest(&r),
+	}
 	if want := c.meant.allows(&r); want == d.Wider || !want && d.Decision.Answer == Deny || want && d.Decision.Answer == Allow {
 		panic(fmt.Sprintf("authz: by sets, the policies are %s, yet they decide %v of %+v, and meant is %v",
 			[]string{"narrower", "wider"}[way], d.Decision, r, want))

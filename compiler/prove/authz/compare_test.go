@@ -54,6 +54,7 @@ func TestCompare(t *testing.T) {
 	operation := func(p *Point) *manifest.Operation { return &p.Policies[0].AuthorizationPolicy.Rules[0].To[0] }
 	from := func(p *Point) *manifest.Source { return &p.Policies[0].AuthorizationPolicy.Rules[0].From[0] }
 	spec := func(p *Point) *manifest.AuthorizationPolicy { return p.Policies[0].AuthorizationPolicy }
+	const somebody, readAddressOf = "eu-1/ns/default/sa/default", "method: GET; path: /v1/{*}/address; "
 	both := "peer: " + checkout + ", " + frontend
 	for name, c := range map[string]struct {
 		change func(p *Point, m *Meant)
@@ -61,10 +62,12 @@ func TestCompare(t *testing.T) {
 	}{
 		"what is rendered is what is meant": {func(*Point, *Meant) {}, nil},
 		"a wider path": {func(p *Point, _ *Meant) { operation(p).Paths = []string{"/v1/{**}/address"} }, []string{
-			"wider " + checkout + ":8080 GET /v1//address of method: GET; path: /v1/{**}/address but not /v1/{*}/address; " + both + "; port: 8080",
+			"wider " + checkout + ":8080 GET /v1//address of " +
+				"method: GET; path: /v1/{**}/address but not /v1/{*}/address; " + both + "; port: 8080",
 		}},
 		"a narrower path": {func(p *Point, _ *Meant) { operation(p).Paths = []string{"/v1/me/address"} }, []string{
-			"narrower " + checkout + ":8080 GET /v1/x/address of method: GET; path: /v1/{*}/address but not /v1/me/address; " + both + "; port: 8080",
+			"narrower " + checkout + ":8080 GET /v1/x/address of " +
+				"method: GET; path: /v1/{*}/address but not /v1/me/address; " + both + "; port: 8080",
 		}},
 		"no path": {func(p *Point, _ *Meant) { operation(p).Paths = nil }, []string{
 			"wider " + checkout + ":8080 GET / of method: GET; path: any but not /v1/{*}/address; " + both + "; port: 8080",
@@ -73,72 +76,99 @@ func TestCompare(t *testing.T) {
 			"wider " + checkout + ":8080 DELETE /v1/x/address of method: DELETE; path: /v1/{*}/address; " + both + "; port: 8080",
 		}},
 		"every method": {func(p *Point, _ *Meant) { operation(p).Methods = nil }, []string{
-			"wider " + checkout + ":8080 POST /v1/x/address of method: any but not GET; path: /v1/{*}/address; " + both + "; port: 8080",
+			"wider " + checkout + ":8080 POST /v1/x/address of " +
+				"method: any but not GET; path: /v1/{*}/address; " + both + "; port: 8080",
 		}},
 		"no port": {func(p *Point, _ *Meant) { operation(p).Ports = nil }, []string{
-			"wider " + checkout + ":65535 GET /v1/x/address of method: GET; path: /v1/{*}/address; " + both + "; port: any other as HTTP",
+			"wider " + checkout + ":65535 GET /v1/x/address of " +
+				"method: GET; path: /v1/{*}/address; " + both + "; port: any other as HTTP",
 		}},
 		"another port": {func(p *Point, _ *Meant) { operation(p).Ports = []string{"8081"} }, []string{
-			"wider " + checkout + ":8081 GET /v1/x/address of method: GET; path: /v1/{*}/address; " + both + "; port: 8081 as HTTP",
-			"narrower " + checkout + ":8080 GET /v1/x/address of method: GET; path: /v1/{*}/address; " + both + "; port: 8080",
+			"wider " + checkout + ":8081 GET /v1/x/address of " +
+				"method: GET; path: /v1/{*}/address; " + both + "; port: 8081 as HTTP",
+			"narrower " + checkout + ":8080 GET /v1/x/address of " + readAddressOf + both + "; port: 8080",
 		}},
 		"no operation": {func(p *Point, _ *Meant) { p.Policies[0].AuthorizationPolicy.Rules[0].To = nil }, []string{
 			"wider " + checkout + ":8080 GET / of path: any but not /v1/{*}/address; " + both,
 			"wider " + checkout + ":8080 POST /v1/x/address of method: any but not GET; " + both,
 			"wider " + checkout + ":65535 GET /v1/x/address of " + both + "; port: any other",
 		}},
-		"a caller more": {func(p *Point, _ *Meant) { from(p).Principals = append(from(p).Principals, "eu-1/ns/ads/sa/ads") }, []string{
-			"wider eu-1/ns/ads/sa/ads:8080 GET /v1/x/address of method: GET; path: /v1/{*}/address; peer: eu-1/ns/ads/sa/ads; port: 8080",
+		"a caller more": {func(p *Point, _ *Meant) {
+			from(p).Principals = append(from(p).Principals, "eu-1/ns/ads/sa/ads")
+		}, []string{
+			"wider eu-1/ns/ads/sa/ads:8080 GET /v1/x/address of " +
+				"method: GET; path: /v1/{*}/address; peer: eu-1/ns/ads/sa/ads; port: 8080",
 		}},
 		"a caller less": {func(p *Point, _ *Meant) { from(p).Principals = []string{checkout} }, []string{
-			"narrower " + frontend + ":8080 GET /v1/x/address of method: GET; path: /v1/{*}/address; peer: " + frontend + "; port: 8080",
+			"narrower " + frontend + ":8080 GET /v1/x/address of " +
+				"method: GET; path: /v1/{*}/address; peer: " + frontend + "; port: 8080",
 		}},
 		"every caller": {func(p *Point, _ *Meant) { from(p).Principals = []string{"*"} }, []string{
-			"wider eu-1/ns/default/sa/default:8080 GET /v1/x/address of method: GET; path: /v1/{*}/address; peer: * but not " + checkout + ", " + frontend + "; port: 8080",
+			"wider " + somebody + ":8080 GET /v1/x/address of " +
+				"method: GET; path: /v1/{*}/address; peer: * but not " + checkout + ", " + frontend + "; port: 8080",
 		}},
 		"a namespace": {func(p *Point, _ *Meant) { from(p).Principals, from(p).Namespaces = nil, []string{"shop"} }, []string{
-			"wider eu-1/ns/shop/sa/x:8080 GET /v1/x/address of method: GET; path: /v1/{*}/address; peer: namespace shop but not " + checkout + ", " + frontend + "; port: 8080",
+			"wider eu-1/ns/shop/sa/x:8080 GET /v1/x/address of " +
+				"method: GET; path: /v1/{*}/address; peer: namespace shop but not " + checkout + ", " + frontend + "; port: 8080",
 		}},
 		"an alias lets in more": {func(p *Point, _ *Meant) { p.Mesh.Aliases = []string{"eu-0"} }, []string{
-			"wider eu-0/ns/shop/sa/checkout:8080 GET /v1/x/address of method: GET; path: /v1/{*}/address; peer: eu-0/ns/shop/sa/checkout, eu-0/ns/shop/sa/frontend; port: 8080",
+			"wider eu-0/ns/shop/sa/checkout:8080 GET /v1/x/address of " +
+				"method: GET; path: /v1/{*}/address; peer: eu-0/ns/shop/sa/checkout, eu-0/ns/shop/sa/frontend; port: 8080",
 		}},
 		"plaintext that notPrincipals matches": {func(p *Point, _ *Meant) {
 			p.TLS = nil
 			from(p).Principals, from(p).NotPrincipals = nil, []string{checkout, frontend}
 		}, []string{
-			"wider eu-1/ns/default/sa/default:8080 GET /v1/x/address of method: GET; path: /v1/{*}/address; peer: any but not " + checkout + ", " + frontend + "; port: 8080",
-			"narrower " + checkout + ":8080 GET /v1/x/address of method: GET; path: /v1/{*}/address; " + both + "; port: 8080",
+			"wider " + somebody + ":8080 GET /v1/x/address of " +
+				"method: GET; path: /v1/{*}/address; peer: any but not " + checkout + ", " + frontend + "; port: 8080",
+			"narrower " + checkout + ":8080 GET /v1/x/address of " + readAddressOf + both + "; port: 8080",
 		}},
 		"DISABLE refuses whoever is named": {func(p *Point, _ *Meant) { p.TLS = &TLS{Mode: disable} }, []string{
-			"narrower " + checkout + ":8080 GET /v1/x/address of method: GET; path: /v1/{*}/address; " + both + "; port: 8080",
+			"narrower " + checkout + ":8080 GET /v1/x/address of " + readAddressOf + both + "; port: 8080",
 		}},
 		"DENY": {func(p *Point, _ *Meant) {
 			p.Policies = append(p.Policies, policy("DENY", to(manifest.Operation{Paths: []string{"*/address"}})))
 		}, []string{
-			"narrower " + checkout + ":8080 GET /v1/x/address of method: GET; path: /v1/{*}/address; " + both + "; port: 8080",
+			"narrower " + checkout + ":8080 GET /v1/x/address of " + readAddressOf + both + "; port: 8080",
 		}},
 		"CUSTOM where it is allowed": {func(p *Point, _ *Meant) {
 			p.Policies = append(p.Policies, policy("CUSTOM", to(manifest.Operation{Paths: []string{"/v1/me/*"}})))
 		}, []string{
-			"narrower " + checkout + ":8080 GET /v1/me/address of method: GET; path: /v1/me/* that are /v1/{*}/address; " + both + "; port: 8080",
+			"narrower " + checkout + ":8080 GET /v1/me/address of " +
+				"method: GET; path: /v1/me/* that are /v1/{*}/address; " + both + "; port: 8080",
 		}},
 		"a header that is asked for": {func(p *Point, _ *Meant) {
 			spec(p).Rules[0].When = []manifest.Condition{{Key: "request.headers[x-tier]", Values: []string{"gold"}}}
 		}, []string{
-			"narrower " + checkout + ":8080 GET /v1/x/address of header x-tier: any but not gold; method: GET; path: /v1/{*}/address; " + both + "; port: 8080",
+			"narrower " + checkout + ":8080 GET /v1/x/address of " +
+				"header x-tier: any but not gold; " + readAddressOf + both + "; port: 8080",
 		}},
-		"a token that is asked for": {func(p *Point, _ *Meant) { from(p).RequestPrincipals = []string{"https://idp.example/s-1"} }, []string{
-			"narrower " + checkout + ":8080 GET /v1/x/address of method: GET; path: /v1/{*}/address; " + both + "; port: 8080; token: any but not https://idp.example/s-1",
+		"hosts, in whatever case": {func(p *Point, _ *Meant) {
+			operation(p).Hosts = []string{"Customers.identity", "customers.identity:*"}
+		}, []string{
+			"narrower " + checkout + ":8080 GET /v1/x/address of " +
+				"host: any but not Customers.identity, customers.identity:*; " + readAddressOf + both + "; port: 8080",
+		}},
+		"nobody is meant": {func(_ *Point, m *Meant) { m.Allow[0].Principals = nil }, []string{
+			"wider " + checkout + ":8080 GET /v1/x/address of " + readAddressOf + both + "; port: 8080",
+		}},
+		"a token that is asked for": {func(p *Point, _ *Meant) {
+			from(p).RequestPrincipals = []string{"https://idp.example/s-1"}
+		}, []string{
+			"narrower " + checkout + ":8080 GET /v1/x/address of " +
+				"method: GET; path: /v1/{*}/address; " + both + "; port: 8080; token: any but not https://idp.example/s-1",
 		}},
 		"no policy at all": {func(p *Point, _ *Meant) { p.Policies = nil }, []string{
 			"wider " + checkout + ":8080 GET / of path: any but not /v1/{*}/address; peer: any identity",
 			"wider " + checkout + ":8080 POST /v1/x/address of method: any but not GET; peer: any identity",
 			"wider " + checkout + ":65535 GET /v1/x/address of peer: any identity; port: any other",
-			"wider eu-1/ns/default/sa/default:8080 GET /v1/x/address of peer: any identity but not " + checkout + ", " + frontend,
+			"wider " + somebody + ":8080 GET /v1/x/address of peer: any identity but not " + checkout + ", " + frontend,
 		}},
 		"in dry-run nothing is enforced": {func(p *Point, m *Meant) { spec(p).DryRun, m.Open, m.Allow = true, true, nil }, nil},
 		"and is asked about apart":       {func(p *Point, _ *Meant) { spec(p).DryRun, p.DryRun = true, true }, nil},
-		"open under STRICT": {func(p *Point, m *Meant) { p.Policies, m.Open, m.Plaintext = nil, true, func(int) bool { return true } }, []string{
+		"open under STRICT": {func(p *Point, m *Meant) {
+			p.Policies, m.Open, m.Plaintext = nil, true, func(int) bool { return true }
+		}, []string{
 			"narrower :8080 GET / of peer: no identity",
 		}},
 		"addresses": {func(p *Point, m *Meant) {
@@ -147,7 +177,8 @@ func TestCompare(t *testing.T) {
 			m.Plaintext = func(port int) bool { return port == 8080 }
 			m.Allow[0].Principals, m.Allow[0].CIDRs = nil, []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}
 		}, []string{
-			"wider eu-1/ns/default/sa/default:8080 GET /v1/x/address of method: GET; path: /v1/{*}/address; port: 8080; source: 10.0.0.0/8 but not 10.1.0.0/16",
+			"wider " + somebody + ":8080 GET /v1/x/address of " +
+				"method: GET; path: /v1/{*}/address; port: 8080; source: 10.0.0.0/8 but not 10.1.0.0/16",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

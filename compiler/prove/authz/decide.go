@@ -188,7 +188,8 @@ func matchesPrincipal(value, id string) bool {
 	return w.matches(id) && (w.kind != ends || len(id) >= len("spiffe://")+len(w.value))
 }
 
-// matchesAccount is the regular expression spiffe://.+/ns/<namespace>/(.+/|)sa/<account>(/.+)? of istiod's srcServiceAccountGenerator.
+// matchesAccount is the regular expression spiffe://.+/ns/<namespace>/(.+/|)sa/<account>(/.+)? of istiod's
+// srcServiceAccountGenerator.
 func matchesAccount(value, namespace, id string) bool {
 	ns, account, ok := strings.Cut(value, "/")
 	if !ok {

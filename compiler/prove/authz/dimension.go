@@ -211,7 +211,8 @@ func homely(space *atoms.Space, patterns []atoms.Pattern, atom int, own string) 
 		"spiffe://" + own + "/ns/default/sa/default", "spiffe://" + own + "/ns/other/sa/other",
 		strings.Replace(w, "spiffe://x/", "spiffe://"+own+"/", 1),
 	} {
-		if atoms.Identity().Contains(id) && !slices.ContainsFunc(patterns, func(p atoms.Pattern) bool { return p.Match(id) != p.Match(w) }) {
+		differs := func(p atoms.Pattern) bool { return p.Match(id) != p.Match(w) }
+		if atoms.Identity().Contains(id) && !slices.ContainsFunc(patterns, differs) {
 			return id
 		}
 	}

@@ -107,9 +107,10 @@ func (s *Space) divide(b *builder) error {
 	}
 	slices.SortFunc(s.order[sniAxis+1:], func(a, b int) int { return cmp.Compare(s.dims[a].name, s.dims[b].name) })
 	s.order = append(s.order, hostAxis, portAxis, methodAxis, pathAxis)
-	s.dims[sourceAxis] = divideAddresses("source", b.addresses[0].keys, func(r *Request) *netip.Addr { return &r.Source })
-	s.dims[remoteAxis] = divideAddresses("remote", b.addresses[1].keys, func(r *Request) *netip.Addr { return &r.Remote })
-	s.dims[destinationAxis] = divideAddresses("destination", b.addresses[2].keys, func(r *Request) *netip.Addr { return &r.Destination })
+	from, remote, to := b.addresses[0].keys, b.addresses[1].keys, b.addresses[2].keys
+	s.dims[sourceAxis] = divideAddresses("source", from, func(r *Request) *netip.Addr { return &r.Source })
+	s.dims[remoteAxis] = divideAddresses("remote", remote, func(r *Request) *netip.Addr { return &r.Remote })
+	s.dims[destinationAxis] = divideAddresses("destination", to, func(r *Request) *netip.Addr { return &r.Destination })
 	s.dims[portAxis], s.flavours = dividePorts(b.ports.keys, s.scope.Ports)
 	return nil
 }

@@ -26,7 +26,7 @@ func FuzzDecide(f *testing.F) {
 				{ServiceAccounts: []string{namespace + "/x"}},
 				{TrustDomains: []string{namespace}},
 			},
-			To: []manifest.Operation{{Methods: []string{method}}, {NotPaths: []string{path}}, {Paths: []string{path}, Hosts: []string{method}}},
+			To: []manifest.Operation{{Methods: []string{method}}, {NotPaths: []string{path}}, {Paths: []string{path}, Hosts: []string{path}}},
 		}
 		for _, action := range []string{"ALLOW", "DENY"} {
 			o := policy(action, rule)

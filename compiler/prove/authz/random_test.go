@@ -57,7 +57,7 @@ func (r random) operation(density int) manifest.Operation {
 		ports = append(slices.Clip(ports), "http")
 	}
 	return manifest.Operation{
-		Hosts: r.some(density, someHosts...), NotHosts: r.some(density/2, someHosts...),
+		Hosts: r.some(2*density, someHosts...), NotHosts: r.some(density/2, someHosts...),
 		Ports: r.some(4*density, ports...), NotPorts: r.some(density, ports...),
 		Methods: r.some(3*density, someMethods...), NotMethods: r.some(density, someMethods...),
 		Paths: r.some(3*density, somePaths...), NotPaths: r.some(density, somePaths...),
@@ -129,7 +129,7 @@ func (r random) meant() *Meant {
 	for range rapid.IntRange(0, 2).Draw(r.T, "allowances") {
 		a := Allowance{Port: rapid.SampledFrom([]int{8080, 9090, 6379}).Draw(r.T, "port")}
 		a.Principals = r.some(80, "eu-1/ns/a/sa/x", "eu-0/ns/b/sa/x", "us-1/ns/a/sa/y")
-		if a.Principals == nil {
+		if a.Principals == nil && r.chance(80) {
 			a.CIDRs = []netip.Prefix{netip.MustParsePrefix(rapid.SampledFrom([]string{"10.1.0.0/16", "10.0.0.0/7"}).Draw(r.T, "cidr"))}
 		}
 		a.Methods = r.some(70, "GET", "POST")

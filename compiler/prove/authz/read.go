@@ -55,7 +55,8 @@ func attribute(key string) (name, detail string, known bool) {
 // ignore it there (pilot/pkg/security/authz/model checkError).
 func onlyHTTP(name string) bool {
 	switch name {
-	case requestMethod, requestPath, requestHost, requestHeaders, requestPrincipal, requestAudiences, requestPresenter, requestClaims:
+	case requestMethod, requestPath, requestHost, requestHeaders,
+		requestPrincipal, requestAudiences, requestPresenter, requestClaims:
 		return true
 	}
 	return false
@@ -105,7 +106,9 @@ type rule struct {
 }
 
 func read(r *manifest.Rule) rule {
-	read := rule{from: make([][]manifest.Condition, max(1, len(r.From))), to: make([][]manifest.Condition, max(1, len(r.To))), when: r.When}
+	read := rule{
+		from: make([][]manifest.Condition, max(1, len(r.From))), to: make([][]manifest.Condition, max(1, len(r.To))), when: r.When,
+	}
 	for i := range r.From {
 		s := &r.From[i]
 		row := &read.from[i]

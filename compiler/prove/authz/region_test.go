@@ -17,8 +17,11 @@ func TestRegions(t *testing.T) {
 			To:   []manifest.Operation{{Ports: []string{"8080"}, Methods: []string{"GET"}, Paths: []string{path}}},
 		}
 	}
-	old, fresh, deny := policy("ALLOW", rule("/v1/{*}"), rule("/v2/{*}")), policy("ALLOW", rule("/v2/{*}")), policy("DENY", rule("/v2/me"))
-	m := &Meant{Allow: []Allowance{{Principals: []string{checkout}, Port: 8080, Methods: []string{"GET"}, Paths: []string{"/v2/{id}"}}}}
+	old, fresh := policy("ALLOW", rule("/v1/{*}"), rule("/v2/{*}")), policy("ALLOW", rule("/v2/{*}"))
+	deny := policy("DENY", rule("/v2/me"))
+	m := &Meant{Allow: []Allowance{
+		{Principals: []string{checkout}, Port: 8080, Methods: []string{"GET"}, Paths: []string{"/v2/{id}"}},
+	}}
 	s, err := NewSpace(Scope{
 		Mesh: point().Mesh, TLS: &TLS{Mode: strict}, Ports: http8080, Policies: []*manifest.Object{old, fresh, deny}, Meant: []*Meant{m},
 	})

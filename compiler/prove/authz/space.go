@@ -234,7 +234,7 @@ func textPattern(name, value string) atoms.Pattern {
 	case requestPath:
 		return pathPattern(value)
 	case requestHost:
-		return wildcard(lower(value)).header().FoldCase()
+		return wildcard(value).header().FoldCase()
 	case connectionSNI:
 		return wildcard(value).pattern()
 	default:

@@ -81,7 +81,8 @@ func divideTokens(values []tokenValue, issuers []string) (*dimension, error) {
 			return all[i].sets[slices.Index(all[i].keys, p)].Has(row[i])
 		}
 		for i, v := range values {
-			if v.claim != "" && has(v.claim, v.pattern) || v.claim == "" && has(issuerClaim, v.issuer) && has(subjectClaim, v.pattern) {
+			principal := v.claim == ""
+			if !principal && has(v.claim, v.pattern) || principal && has(issuerClaim, v.issuer) && has(subjectClaim, v.pattern) {
 				d.sets[i] = d.sets[i].Or(atoms.Only(a))
 			}
 		}

@@ -101,7 +101,7 @@ func (u *unmodelled) conditions(action, field string, row []manifest.Condition) 
 		case !known:
 			u.add(field)
 			continue
-		case action == "CUSTOM" && (strings.HasPrefix(name, "request.auth.") || strings.HasPrefix(name, "source.") && name != sourceIP):
+		case action == "CUSTOM" && name != sourceIP && (strings.HasPrefix(name, "request.auth.") || strings.HasPrefix(name, "source.")):
 			u.add(field + " in CUSTOM")
 		case name == requestHeaders && (strings.HasPrefix(header(detail), ":") || header(detail) == "host"):
 			u.add(field + ", which is no header")
