@@ -97,7 +97,7 @@ type Meant struct {
 	Open bool
 	// Allow are the meant accesses; nothing else is.
 	Allow []Allowance
-	// Plaintext reports whether connections without mutual TLS are meant to reach the policies, by container port.
+	// Plaintext reports whether connections without mutual TLS are meant to reach the policies, by container port. Nil is for none.
 	Plaintext func(port int) bool
 }
 

@@ -256,7 +256,8 @@ func TestDecide(t *testing.T) {
 		},
 		"a server name": {
 			allowing(when("connection.sni", "*.example")),
-			Request{Port: 443, SNI: "a.example"}, Allow,
+			Request{Port: 443, SNI: "a.example"},
+			Allow,
 		},
 		"no server name": {allowing(when("connection.sni", "*")), Request{Port: 443}, Deny},
 	} {

@@ -131,6 +131,9 @@ func (d *dimension) example(atom int) string {
 	case "source", "remote", "destination":
 		return cmp.Or(address(r.Source), address(r.Remote), address(r.Destination))
 	case "token":
+		if r.Token == nil {
+			return "none"
+		}
 		return fmt.Sprintf("%+v", *r.Token)
 	default:
 		for _, value := range r.Headers {

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -20,8 +21,8 @@ func Unmodelled(o *manifest.Object) []manifest.Unknown {
 		u.policy(o.AuthorizationPolicy)
 	case o.PeerAuthentication != nil:
 		u.mode("spec.mtls.mode", o.PeerAuthentication.Mode)
-		for _, mode := range o.PeerAuthentication.Ports {
-			u.mode("spec.portLevelMtls", mode)
+		for _, port := range slices.Sorted(maps.Keys(o.PeerAuthentication.Ports)) {
+			u.mode(fmt.Sprintf("spec.portLevelMtls[%d]", port), o.PeerAuthentication.Ports[port])
 		}
 	case o.RequestAuthentication != nil:
 		u.targets(o.RequestAuthentication.TargetRefs)
