@@ -178,6 +178,7 @@ func TestDecide(t *testing.T) {
 		"a port":                                 {allowing(to(op{Ports: list{"8080"}})), get("/"), Allow},
 		"another port":                           {allowing(to(op{Ports: list{"8080"}})), get("/").on(9090), Deny},
 		"a bad port drops an ALLOW rule":         {allowing(to(op{Ports: list{"http", "8080"}})), get("/"), Deny},
+		"a port that there is not is a bad one":  {allowing(to(op{Ports: list{"65536", "8080"}})), get("/"), Deny},
 		"a bad port is ignored in DENY":          {denying(to(op{Ports: list{"http"}})), get("/"), Deny},
 		"a bad port among others is too":         {denying(to(op{Ports: list{"http", "80"}})), get("/"), Allow},
 		"a bad range drops an ALLOW rule": {

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"cmp"
+	"math/bits"
 	"net/netip"
 	"slices"
 
@@ -282,19 +283,9 @@ func (s *Space) collapse() {
 	for axis, d := range s.dims {
 		parts[axis] = partition{of: make([]int, d.n), size: []int{d.n}, inside: []int{0}, fresh: []int{0}}
 	}
-	// Boxes share sets, so each is looked at once.
-	type key struct {
-		axis  int
-		first *uint64
-	}
-	turned := map[key]atoms.Set{}
 	s.each(func(b box) {
 		for axis, set := range b {
-			if len(set) == 0 {
-				continue
-			}
-			if k := (key{axis, &set[0]}); turned[k] == nil {
-				turned[k] = set
+			if set != nil {
 				parts[axis].refine(set)
 			}
 		}
@@ -302,13 +293,10 @@ func (s *Space) collapse() {
 	for axis, d := range s.dims {
 		s.classes[axis] = d.inOrder(parts[axis].of, len(parts[axis].size))
 	}
-	for k, set := range turned {
-		turned[k] = s.classes[k.axis].turn(set)
-	}
 	s.each(func(b box) {
 		for axis, set := range b {
-			if len(set) > 0 {
-				b[axis] = turned[key{axis, &set[0]}]
+			if set != nil {
+				b[axis] = s.classes[axis].turn(set)
 			}
 		}
 	})
@@ -378,9 +366,10 @@ func (d *dimension) inOrder(of []int, count int) classes {
 // turn is a set of atoms as one of classes.
 func (c *classes) turn(set atoms.Set) atoms.Set {
 	turned := make(atoms.Set, (len(c.show)+63)/64)
-	for i, a := range c.show {
-		if set.Has(a) {
-			turned[i/64] |= 1 << (i % 64)
+	for w, word := range set {
+		for ; word != 0; word &= word - 1 {
+			class := c.of[w*64+bits.TrailingZeros64(word)]
+			turned[class/64] |= 1 << (class % 64)
 		}
 	}
 	return turned
