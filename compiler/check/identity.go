@@ -195,28 +195,49 @@ func (p *Pass) withholdAll(m *model.Mesh, o *model.Outsider) {
 var outsidersShare = &diag.Rule{
 	Code: "IDN-006", Name: "outsiders-share-identity", Effect: diag.Withhold,
 	Title: "two Outsiders have one identity",
-	Why:   "What is granted to one is granted to the other, and no reader of the grant can see it.",
+	Why:   "What is granted to one is granted to the other, and no reader of the grant can see it. An alias of the trust domain is the same identity to a policy.",
 }
 
 func runOutsidersShare(p *Pass) {
 	for _, m := range p.Estate.Meshes {
-		first := map[string]*model.Outsider{}
+		earlier := map[identity][]*model.Outsider{}
 		for _, o := range m.Outsiders {
-			id := o.Doc.Spec.Identity
-			other := first[id.Value]
-			if other == nil || id.Value == "" {
-				first[id.Value] = o
+			_, namespace, account := split(o)
+			if account == "" {
 				continue
 			}
-			p.withholdAll(m, o)
-			p.Report(id.Span, diag.Finding{
-				Message: fmt.Sprintf("outsider %s has the identity of outsider %s", o.Name, other.Name),
-				Help:    "keep one of the two documents, with the intents of both",
-				Related: []diag.Related{{Span: other.Doc.Spec.Identity.Span, Message: "the other one"}},
-				Objects: []string{"Outsider " + other.Name, "Outsider " + o.Name}, Field: "spec.identity",
-			})
+			id := identity{namespace, account}
+			if i := slices.IndexFunc(earlier[id], func(other *model.Outsider) bool { return oneIdentity(o, other) }); i >= 0 {
+				p.outsiderShares(m, o, earlier[id][i])
+			}
+			earlier[id] = append(earlier[id], o)
 		}
 	}
+}
+
+// oneIdentity reports whether policies cannot tell apart two Outsiders of one namespace and account: their trust domains are one,
+// or one to a cluster that either calls.
+func oneIdentity(o, other *model.Outsider) bool {
+	domain, _, _ := split(o)
+	otherDomain, _, _ := split(other)
+	return slices.ContainsFunc(slices.Concat(o.Clusters, other.Clusters), func(c *model.Cluster) bool {
+		return c.Admits(domain, otherDomain) || c.Admits(otherDomain, domain)
+	})
+}
+
+func (p *Pass) outsiderShares(m *model.Mesh, o, other *model.Outsider) {
+	p.withholdAll(m, o)
+	id := o.Doc.Spec.Identity
+	message := fmt.Sprintf("outsider %s has the identity of outsider %s", o.Name, other.Name)
+	if id.Value != other.Doc.Spec.Identity.Value {
+		message += fmt.Sprintf(": %q is the same to a policy, by an alias of the trust domain", other.Doc.Spec.Identity.Value)
+	}
+	p.Report(id.Span, diag.Finding{
+		Message: message,
+		Help:    "keep one of the two documents, with the intents of both",
+		Related: []diag.Related{{Span: other.Doc.Spec.Identity.Span, Message: "the other one"}},
+		Objects: []string{"Outsider " + other.Name, "Outsider " + o.Name}, Field: "spec.identity",
+	})
 }
 
 var outsiderSquats = &diag.Rule{
