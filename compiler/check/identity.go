@@ -201,7 +201,7 @@ var outsidersShare = &diag.Rule{
 func runOutsidersShare(p *Pass) {
 	for _, m := range p.Estate.Meshes {
 		earlier := map[identity][]*model.Outsider{}
-		for _, o := range m.Outsiders {
+		for _, o := range platformFirst(m.Outsiders) {
 			_, namespace, account := split(o)
 			if account == "" {
 				continue
@@ -213,6 +213,19 @@ func runOutsidersShare(p *Pass) {
 			earlier[id] = append(earlier[id], o)
 		}
 	}
+}
+
+// platformFirst are the Outsiders in the order in which an identity is theirs: what the platform declares no team's document takes.
+func platformFirst(all []*model.Outsider) []*model.Outsider {
+	var platforms, teams []*model.Outsider
+	for _, o := range all {
+		if o.Team == nil {
+			platforms = append(platforms, o)
+		} else {
+			teams = append(teams, o)
+		}
+	}
+	return append(platforms, teams...)
 }
 
 // oneIdentity reports whether policies cannot tell apart two Outsiders of one namespace and account: their trust domains are one,
