@@ -31,7 +31,9 @@ var layout = map[string][]string{
 	"compiler/prove/manifest": {},
 	"compiler/prove/authz":    {"compiler/prove/atoms", "compiler/prove/manifest"},
 	// The proof is an independent witness: it sees what is meant and the bytes, never how one became the other.
-	"compiler/prove":  {"compiler/diag", "compiler/model", "compiler/parallel", "compiler/prove/atoms", "compiler/prove/authz", "compiler/prove/manifest"},
+	"compiler/prove": {"compiler/diag", "compiler/model", "compiler/parallel", "compiler/prove/atoms", "compiler/prove/authz", "compiler/prove/manifest"},
+	// A second derivation of what documents mean must not share the first one's mistakes.
+	"compiler/naive":  {"compiler/syntax"},
 	"compiler/gitops": {},
 	"compiler/format": {"compiler/diag", "compiler/parallel", "compiler/syntax"},
 	"compiler": {
