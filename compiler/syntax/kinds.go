@@ -175,6 +175,17 @@ type ClusterSpec struct {
 	Stages                  Stages
 	Floor                   Bool
 	Strict                  Bool
+	PathNormalization       Text // BASE unless said; NONE, MERGE_SLASHES, DECODE_AND_MERGE_SLASHES
+	Accepted                List[Accepted]
+}
+
+// Accepted is an object that the proof has no semantics for and the platform answers for, by the digest of its content.
+type Accepted struct {
+	Object  Text // Kind namespace/name
+	SHA256  Text `yaml:"sha256"`
+	Because Text
+	Until   Text
+	Span    diag.Span `yaml:"-"`
 }
 
 // Team owns namespaces and the folder policies/teams/<name>.
