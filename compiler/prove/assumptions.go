@@ -1,0 +1,61 @@
+package prove
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"writ.dev/writ/compiler/model"
+)
+
+// assumptions are what the proof takes on trust, each with what looks after it or what would have to.
+func (r *prover) assumptions(points []point) []Assumption {
+	c := r.Cluster
+	spec := c.Doc.Spec
+	normalization := spec.PathNormalization.Value
+	if normalization == "" {
+		normalization = "BASE"
+	}
+	trust := fmt.Sprintf("its trust domain is %s", c.TrustDomain())
+	for _, alias := range spec.TrustDomainAliases.Items {
+		trust += " with the alias " + alias.Value
+	}
+	all := []Assumption{
+		{What: "a pod that has the labels of a Service's selector is the Service's, and every pod of the Service has them"},
+		{What: "no pod belongs to two Services: their selectors cannot both hold", Checked: true, By: "rule IDN-004"},
+		{What: "every pod of a Service whose mtls stage is not none has a sidecar, and no call goes past it"},
+		{What: "the application listens on the target ports that its Service declares, and speaks the protocol that is declared"},
+		{What: "a host of a Service leads to its endpoints in every cluster that the caller's cluster discovers, and to nothing else"},
+		{What: "the cluster holds the objects of its folder, and none besides that could change access"},
+		{What: "no pod is a waypoint or an ambient workload: the data plane is sidecars", Checked: true, By: "the schema of Cluster, dataPlane"},
+		{What: "a workload's key is with its own pods alone, and the mesh's root of trust signs for nobody else"},
+		{What: fmt.Sprintf("%s runs Istio %s with the root namespace %s and pathNormalization %s", c.Name, spec.IstioVersion.Value, c.Mesh.RootNamespace, normalization)},
+		{What: fmt.Sprintf("%s: %s, and peers of other trust domains are %s", c.Name, trust, taken(c))},
+	}
+	if bare := bareIn(points); len(bare) > 0 {
+		all = append(all, Assumption{
+			What: fmt.Sprintf("in %s nothing is enforced at %s, which have no sidecar (mtls: none)", c.Name, strings.Join(bare, ", ")),
+			By:   "the stages in the documents",
+		})
+	}
+	return join(all, r.vouched)
+}
+
+func taken(c *model.Cluster) string {
+	if c.Doc.Spec.SkipValidateTrustDomain.Value {
+		return "taken (PILOT_SKIP_VALIDATE_TRUST_DOMAIN)"
+	}
+	return "refused"
+}
+
+// bareIn are the Services without sidecars.
+func bareIn(points []point) []string {
+	var all []string
+	for i := range points {
+		if m := points[i].meant; m.bare {
+			all = append(all, m.workload.Service.Key())
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
