@@ -10,6 +10,7 @@
 //	overlay.Apply  []Object         -> Applied    the platform's patches, and objects of its own
 //	istio.Validate []Object         -> refusals   Istio's own opinion of them
 //	emit.Compare   files, out/      -> Drift      what out/ lacks, and what it has too much
+//	prove.Equal    bytes, Estate    -> Proof      what out/ will hold allows exactly what is meant: read back, and compared
 //
 // A stage tells everything that it finds and then, if anything stops, ends the row: what follows would only repeat the same
 // mistake in other words. Three kinds of failure have three ways: the author's mistake is a diag.Finding, the world's is an
@@ -30,6 +31,7 @@ import (
 	"writ.dev/writ/compiler/overlay"
 	"writ.dev/writ/compiler/parallel"
 	"writ.dev/writ/compiler/plan"
+	"writ.dev/writ/compiler/prove"
 	"writ.dev/writ/compiler/syntax"
 )
 
@@ -56,6 +58,8 @@ type Result struct {
 	// meshes only, Drift is without their clusters.
 	Published bool
 	Stats     Stats
+	// Proof says that Files, with what else lies in out/, allow exactly what the documents mean; nil where no proof was tried.
+	Proof *prove.Proof
 
 	known  map[string]bool // fingerprints of the base's findings; nil without a base
 	estate *model.Estate   // nil where a finding stops
@@ -183,11 +187,11 @@ func compile(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
 	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {
 		return r, ctx.Err()
 	}
-	return r, r.compare(opts.Progress.Begin(ctx, "comparing out/"), fsys, estate, laid.Objects, opts.AsOf)
+	return r, r.compare(ctx, fsys, checked, laid.Objects, opts)
 }
 
-// compare holds what was rendered against out/.
-func (r *Result) compare(ctx context.Context, fsys fs.FS, estate *model.Estate, objects []istio.Object, asOf string) error {
+// compare holds what was rendered against out/, and proves it with what else lies there.
+func (r *Result) compare(ctx context.Context, fsys fs.FS, checked check.Checked, objects []istio.Object, opts Options) error {
 	files := make([]emit.File, 0, len(objects))
 	for _, o := range objects {
 		files = append(files, o.File)
@@ -197,13 +201,19 @@ func (r *Result) compare(ctx context.Context, fsys fs.FS, estate *model.Estate, 
 	if err != nil {
 		return err
 	}
-	if r.Drift, err = emit.Compare(ctx, out, files); err != nil {
+	if r.Drift, err = emit.Compare(opts.Progress.Begin(ctx, "comparing out/"), out, files); err != nil {
 		return err
 	}
+	if err := r.prove(ctx, opts, out, checked, objects); err != nil || r.Findings.Stops() {
+		r.Findings = append(r.Findings, foreign(r.Drift)...)
+		r.Drift = emit.Drift{}
+		return err
+	}
+	estate := checked.Estate()
 	r.estate = estate
 	carried(estate, &r.Drift)
 	r.Findings = append(r.Findings, slices.Concat(foreign(r.Drift), floors(estate, r.Drift))...)
-	if found := removals(estate, r.Drift, asOf); len(found) > 0 {
+	if found := removals(estate, r.Drift, opts.AsOf); len(found) > 0 {
 		r.Findings = append(r.Findings, found...)
 		return nil
 	}

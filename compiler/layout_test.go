@@ -38,10 +38,10 @@ var layout = map[string][]string{
 	"compiler/format": {"compiler/diag", "compiler/parallel", "compiler/syntax"},
 	"compiler": {
 		"schema", "compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/plan", "compiler/istio",
-		"compiler/overlay", "compiler/emit", "compiler/parallel",
+		"compiler/overlay", "compiler/emit", "compiler/parallel", "compiler/prove",
 	},
 	"compiler/lsp": {"schema", "compiler", "compiler/diag"},
-	"cmd/writ":     {"schema", "compiler", "compiler/diag", "compiler/emit", "compiler/format", "compiler/gitops", "compiler/lsp"},
+	"cmd/writ":     {"schema", "compiler", "compiler/diag", "compiler/emit", "compiler/format", "compiler/gitops", "compiler/lsp", "compiler/prove"},
 	// Nothing that generates or measures is linked into writ.
 	"cmd/estategen":        {"cmd/estategen/estate"},
 	"cmd/estategen/estate": {},

@@ -3,7 +3,6 @@ package compiler
 import (
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 	"writ.dev/writ/compiler/istio"
 	"writ.dev/writ/compiler/model"
 	"writ.dev/writ/compiler/overlay"
+	"writ.dev/writ/compiler/prove"
 	"writ.dev/writ/compiler/syntax"
 )
 
@@ -41,7 +41,7 @@ var (
 
 // Catalogue is every rule that a compilation applies, by code.
 func Catalogue() []*diag.Rule {
-	all := slices.Concat(check.Catalogue(), overlay.Rules, []*diag.Rule{istioRefuses, manyRemoved, foreignManifest, floorGone})
+	all := slices.Concat(check.Catalogue(), overlay.Rules, prove.Rules, []*diag.Rule{istioRefuses, manyRemoved, foreignManifest, floorGone})
 	slices.SortFunc(all, func(a, b *diag.Rule) int { return strings.Compare(a.Code, b.Code) })
 	return all
 }
@@ -86,7 +86,7 @@ func carried(e *model.Estate, d *emit.Drift) {
 func foreign(d emit.Drift) diag.List {
 	var found diag.List
 	for _, name := range d.Foreign {
-		if strings.Count(name, "/") < 2 || !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)) {
+		if !applied(name) {
 			continue
 		}
 		at := diag.Pos{Line: 1, Column: 1}

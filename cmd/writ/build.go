@@ -84,7 +84,7 @@ func (a *app) tellBuild(b built) error {
 		return nil
 	}
 	a.foreign(beside(b.out.Found))
-	a.stats(b.Stats)
+	a.stats(b.Result)
 	a.printf("out/: %d written, %d removed, %d unchanged\n", len(b.out.Written), len(b.out.Removed), b.out.Unchanged)
 	return nil
 }
@@ -99,7 +99,8 @@ func (a *app) write(ctx context.Context, r *compiler.Result) (emit.Result, error
 type buildDocument struct {
 	diag.Document
 	Stats compiler.Stats `json:"stats"`
-	Out   *outJSON       `json:"out"` // null where a finding stops, and where writing failed
+	Proof *proofJSON     `json:"proof"` // null where nothing came to be proved
+	Out   *outJSON       `json:"out"`   // null where a finding stops, and where writing failed
 }
 
 type outJSON struct {
@@ -110,7 +111,7 @@ type outJSON struct {
 }
 
 func (a *app) buildJSON(b built) error {
-	doc := buildDocument{Document: diag.NewDocument(b.Findings, nil), Stats: b.Stats}
+	doc := buildDocument{Document: diag.NewDocument(b.Findings, nil), Stats: b.Stats, Proof: newProofJSON(b.Proof)}
 	if b.err == nil && !b.Findings.Stops() {
 		doc.Out = &outJSON{list(b.out.Written), list(b.out.Removed), b.out.Unchanged, list(b.out.Found.Foreign)}
 	}

@@ -124,7 +124,7 @@ func (a *app) tellCheck(c checked) error {
 		a.drift(c)
 	}
 	if c.Files != nil { // else some stage did not come to count
-		a.stats(c.Stats)
+		a.stats(c.Result)
 	}
 	a.printf("%s; %s\n", tally(c.Findings), a.stateOfOut(c))
 	return nil
@@ -199,6 +199,7 @@ type checkDocument struct {
 	diag.Document
 	Base  *baseJSON      `json:"base"` // null without a base
 	Stats compiler.Stats `json:"stats"`
+	Proof *proofJSON     `json:"proof"` // null where nothing came to be proved
 	Drift *driftJSON     `json:"drift"` // null where out/ was not compared
 	Fails bool           `json:"fails"`
 }
@@ -209,7 +210,7 @@ type baseJSON struct {
 }
 
 func (a *app) checkJSON(c checked) error {
-	doc := checkDocument{Document: diag.NewDocument(c.Findings, c.Caused), Stats: c.Stats, Fails: c.Fails() || c.drifts()}
+	doc := checkDocument{Document: diag.NewDocument(c.Findings, c.Caused), Stats: c.Stats, Proof: newProofJSON(c.Proof), Fails: c.Fails() || c.drifts()}
 	if c.base != "" {
 		doc.Base = &baseJSON{c.base, c.commit}
 	}

@@ -90,10 +90,13 @@ func (a *app) foreign(paths []string) {
 	}
 }
 
-func (a *app) stats(s compiler.Stats) {
+// stats is for a result that nothing stopped, so that its proof holds.
+func (a *app) stats(r *compiler.Result) {
+	s := r.Stats
 	a.printf("%s, %s, %s: %s in %s; %d pending, %d withheld\n",
 		count(s.Meshes, "mesh", "meshes"), count(s.Clusters, "cluster", "clusters"), count(s.Services, "service", "services"),
 		count(s.Accesses, "access", "accesses"), count(s.Objects, "object", "objects"), s.Pending, s.Withheld)
+	a.printf("proved: %s\n", r.Proof.Summary())
 }
 
 // tally is the findings by level, like "2 errors, 1 notice".
