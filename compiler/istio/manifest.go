@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
-
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/emit"
 	"writ.dev/writ/compiler/plan"
@@ -92,23 +90,11 @@ func (m manifest) forIntents(intents []string) manifest {
 }
 
 // encode is the manifest's file.
-func (m *manifest) encode() []byte { return append([]byte(emit.Header), Encode(m)...) }
-
-// Encode writes a value as every manifest is written.
-func Encode(v any) []byte {
-	var b bytes.Buffer
-	// No line is ever folded: a fold moves when a word before it changes, and a diff would show both lines.
-	d, err := yaml.NewDumper(&b, yaml.WithV4Defaults(), yaml.WithLineWidth(-1), yaml.WithQuotePreference(yaml.QuoteDouble))
-	if err == nil {
-		err = d.Dump(v)
+func (m *manifest) encode() []byte {
+	if data, ok := appendPlainly([]byte(emit.Header), m); ok {
+		return bytes.Clone(data)
 	}
-	if err == nil {
-		err = d.Close()
-	}
-	if err != nil {
-		panic(fmt.Sprintf("istio: encode %T: %v", v, err))
-	}
-	return b.Bytes()
+	return append([]byte(emit.Header), Encode(m)...)
 }
 
 // labels is the selector of the workload's pods. A selector without labels would select every pod of the namespace, or in the
