@@ -178,7 +178,7 @@ func untouched(t *testing.T, usual, r *Result) {
 func brief(l diag.List) string {
 	var b strings.Builder
 	for _, f := range l {
-		fmt.Fprintf(&b, "%s:%d:%d %s %s\n", f.Span.File, f.Span.Start.Line, f.Span.Start.Column, f.Rule.Code, diag.Visible(f.Message))
+		fmt.Fprintf(&b, "%s:%d:%d %s %s\n", f.Span.File, f.Span.Start.Line(), f.Span.Start.Column(), f.Rule.Code, diag.Visible(f.Message))
 	}
 	return b.String()
 }

@@ -89,7 +89,7 @@ func foreign(d emit.Drift) diag.List {
 		if !applied(name) {
 			continue
 		}
-		at := diag.Pos{Line: 1, Column: 1}
+		at := diag.At(1, 1, 0)
 		found.Add(diag.Finding{
 			Rule: foreignManifest, Span: diag.Span{File: "out/" + name, Start: at, End: at},
 			Message: "writ did not render this manifest, and Argo CD would apply it",
@@ -176,5 +176,5 @@ func removalSpan(e *model.Estate, cluster string) diag.Span {
 	for _, m := range e.Meshes {
 		return m.Doc.Metadata.Name.Span
 	}
-	return diag.Span{File: "policies", Start: diag.Pos{Line: 1, Column: 1}, End: diag.Pos{Line: 1, Column: 1}}
+	return diag.Span{File: "policies", Start: diag.At(1, 1, 0), End: diag.At(1, 1, 0)}
 }

@@ -19,7 +19,7 @@ func mustDescribe(t *testing.T, fsys fstest.MapFS) (map[Reference]Description, b
 
 // declared is the text that a description points at.
 func declared(fsys fstest.MapFS, d Description) string {
-	return string(fsys[d.Declared.File].Data[d.Declared.Start.Offset:d.Declared.End.Offset])
+	return string(fsys[d.Declared.File].Data[d.Declared.Start.Offset():d.Declared.End.Offset()])
 }
 
 func TestDescribeKnowsEverythingThatIsReferredTo(t *testing.T) {

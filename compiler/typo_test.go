@@ -69,7 +69,7 @@ func misspell(t *testing.T, estate fstest.MapFS, name string, start, end int) {
 		t.Fatalf("%d findings fail: %v", len(failing), describe(failing))
 	}
 	f := failing[0]
-	if line := 1 + strings.Count(source[:start], "\n"); f.Span.File != name || f.Span.Start.Line != line {
+	if line := 1 + strings.Count(source[:start], "\n"); f.Span.File != name || f.Span.Start.Line() != line {
 		t.Errorf("it is at %s, and the slip in line %d of %s", f.Span, line, name)
 	}
 	if f.Fix == nil {

@@ -134,7 +134,7 @@ func (a *app) tellFix(m *mended, dryRun bool) error {
 		doc := fixDocument{Document: diag.NewDocument(m.result.Findings, nil), Applied: []appliedJSON{}, Files: list(m.files()), DryRun: dryRun}
 		for _, f := range m.applied {
 			at := f.Edits[0].Span
-			doc.Applied = append(doc.Applied, appliedJSON{at.File, at.Start.Line, f.Title})
+			doc.Applied = append(doc.Applied, appliedJSON{at.File, at.Start.Line(), f.Title})
 		}
 		return a.json(doc)
 	}
@@ -144,7 +144,7 @@ func (a *app) tellFix(m *mended, dryRun bool) error {
 	}
 	for _, f := range m.applied {
 		at := f.Edits[0].Span
-		a.printf("%s:%d: %s\n", diag.Visible(at.File), at.Start.Line, diag.Visible(f.Title))
+		a.printf("%s:%d: %s\n", diag.Visible(at.File), at.Start.Line(), diag.Visible(f.Title))
 	}
 	rest := tally(m.result.Findings)
 	if len(m.result.Findings) > 0 {

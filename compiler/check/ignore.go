@@ -90,14 +90,14 @@ func covers(ig *diag.Ignore, at diag.Span, sources map[string][]byte) bool {
 	if at.File != ig.Span.File {
 		return false
 	}
-	if at.Start.Line == ig.Span.Start.Line {
+	if at.Start.Line() == ig.Span.Start.Line() {
 		return true
 	}
-	return at.Start.Line == ig.Span.Start.Line+1 && alone(ig.Span, sources[ig.Span.File])
+	return at.Start.Line() == ig.Span.Start.Line()+1 && alone(ig.Span, sources[ig.Span.File])
 }
 
 func alone(at diag.Span, source []byte) bool {
-	before := source[:min(at.Start.Offset, len(source))]
+	before := source[:min(at.Start.Offset(), len(source))]
 	line := before[bytes.LastIndexByte(before, '\n')+1:]
 	return len(bytes.TrimSpace(line)) == 0
 }

@@ -11,8 +11,29 @@ import (
 	"strings"
 )
 
-// Pos is a place in a file. Line and Column count from 1, Column in characters; Offset counts bytes from 0.
-type Pos struct{ Line, Column, Offset int }
+// Pos is a place in a file: line, column and offset, 21 bits each, as a large estate holds millions of places. A file with a
+// place beyond two million lines, characters in a line, or bytes is refused long before, by its size.
+type Pos uint64
+
+const (
+	posBits = 21
+	posMask = 1<<posBits - 1
+)
+
+// At is a place. Line and column count from 1, the column in characters; the offset counts bytes from 0.
+func At(line, column, offset int) Pos {
+	part := func(n int) Pos { return Pos(min(max(n, 0), posMask)) }
+	return part(line)<<(2*posBits) | part(column)<<posBits | part(offset)
+}
+
+// Line is the number of the line, from 1.
+func (p Pos) Line() int { return int(p >> (2 * posBits)) }
+
+// Column is the number of the character in its line, from 1.
+func (p Pos) Column() int { return int(p >> posBits & posMask) }
+
+// Offset is the number of bytes before the place.
+func (p Pos) Offset() int { return int(p & posMask) }
 
 // Span is the half-open stretch of a file from Start to End. File is slash-separated and relative to the repository's root.
 type Span struct {
@@ -25,7 +46,7 @@ func (s Span) IsZero() bool { return s.File == "" }
 
 // String is the span's start as path:line:col, the form that editors and terminals make a link of.
 func (s Span) String() string {
-	return fmt.Sprintf("%s:%d:%d", s.File, s.Start.Line, s.Start.Column)
+	return fmt.Sprintf("%s:%d:%d", s.File, s.Start.Line(), s.Start.Column())
 }
 
 // Effect is what a finding does to the output. The zero value is invalid.
@@ -179,8 +200,8 @@ func (l List) Sort() { slices.SortStableFunc(l, Compare) }
 func Compare(a, b Finding) int {
 	return cmp.Or(
 		cmp.Compare(a.Span.File, b.Span.File),
-		cmp.Compare(a.Span.Start.Line, b.Span.Start.Line),
-		cmp.Compare(a.Span.Start.Column, b.Span.Start.Column),
+		cmp.Compare(a.Span.Start.Line(), b.Span.Start.Line()),
+		cmp.Compare(a.Span.Start.Column(), b.Span.Start.Column()),
 		cmp.Compare(a.Rule.Code, b.Rule.Code),
 		cmp.Compare(a.Message, b.Message),
 		slices.Compare(a.Objects, b.Objects),

@@ -31,7 +31,7 @@ func TestNearestGuessesOnlyWhereItIsSure(t *testing.T) {
 func TestAFingerprintSurvivesMovingAndRewording(t *testing.T) {
 	a := diag.Finding{Rule: unknownService, Objects: []string{"Service shop/a"}, Field: "spec.intents", Message: "m"}
 	b := a
-	b.Span, b.Message, b.Help = diag.Span{File: "other.yaml", Start: diag.Pos{Line: 9}}, "n", "h"
+	b.Span, b.Message, b.Help = diag.Span{File: "other.yaml", Start: diag.At(9, 0, 0)}, "n", "h"
 	if a.Fingerprint() != b.Fingerprint() {
 		t.Error("file, line or text changed the fingerprint")
 	}

@@ -62,17 +62,17 @@ func claim(taken map[string][]Edit, sources map[string][]byte, f *Fix) bool {
 // lies reports whether the edit lies within its source.
 func lies(e Edit, sources map[string][]byte) bool {
 	src, ok := sources[e.Span.File]
-	start, end := e.Span.Start.Offset, e.Span.End.Offset
-	return ok && 0 <= start && start <= end && end <= len(src)
+	start, end := e.Span.Start.Offset(), e.Span.End.Offset()
+	return ok && start <= end && end <= len(src)
 }
 
 // meet reports whether two edits of a file touch the same text. Edits that start at the same place meet even where one of them
 // only inserts, because the order of the two would be arbitrary.
 func meet(a, b Edit) bool {
-	if a.Span.Start.Offset == b.Span.Start.Offset {
+	if a.Span.Start.Offset() == b.Span.Start.Offset() {
 		return true
 	}
-	return a.Span.Start.Offset < b.Span.End.Offset && b.Span.Start.Offset < a.Span.End.Offset
+	return a.Span.Start.Offset() < b.Span.End.Offset() && b.Span.Start.Offset() < a.Span.End.Offset()
 }
 
 func splice(src []byte, edits []Edit) []byte {
@@ -80,9 +80,9 @@ func splice(src []byte, edits []Edit) []byte {
 	var out bytes.Buffer
 	at := 0
 	for _, e := range edits {
-		out.Write(src[at:e.Span.Start.Offset])
+		out.Write(src[at:e.Span.Start.Offset()])
 		out.WriteString(e.New)
-		at = e.Span.End.Offset
+		at = e.Span.End.Offset()
 	}
 	out.Write(src[at:])
 	return out.Bytes()
@@ -99,8 +99,8 @@ func compareFixes(a, b *Fix) int {
 func compareEdits(a, b Edit) int {
 	return cmp.Or(
 		cmp.Compare(a.Span.File, b.Span.File),
-		cmp.Compare(a.Span.Start.Offset, b.Span.Start.Offset),
-		cmp.Compare(a.Span.End.Offset, b.Span.End.Offset),
+		cmp.Compare(a.Span.Start.Offset(), b.Span.Start.Offset()),
+		cmp.Compare(a.Span.End.Offset(), b.Span.End.Offset()),
 		cmp.Compare(a.New, b.New),
 	)
 }

@@ -104,24 +104,24 @@ func jsonFinding(f *Finding, caused bool) JSONFinding {
 	j := JSONFinding{
 		Code: f.Rule.Code, Name: f.Rule.Name, Effect: f.Rule.Effect.String(), Level: f.Rule.Severity().String(),
 		Fingerprint: f.Fingerprint(),
-		Path:        f.Span.File, Line: f.Span.Start.Line, Column: f.Span.Start.Column,
-		EndLine: f.Span.End.Line, EndColumn: f.Span.End.Column,
+		Path:        f.Span.File, Line: f.Span.Start.Line(), Column: f.Span.Start.Column(),
+		EndLine: f.Span.End.Line(), EndColumn: f.Span.End.Column(),
 		Message: f.Message, Help: f.Help,
 		Objects: append([]string{}, f.Objects...), Field: f.Field,
 		Related: []JSONRelated{},
 		Caused:  caused,
 	}
 	for _, r := range f.Related {
-		j.Related = append(j.Related, JSONRelated{r.Span.File, r.Span.Start.Line, r.Span.Start.Column, r.Message})
+		j.Related = append(j.Related, JSONRelated{r.Span.File, r.Span.Start.Line(), r.Span.Start.Column(), r.Message})
 	}
 	if f.Fix != nil {
 		j.Fix = &JSONFix{Title: f.Fix.Title, Edits: []JSONEdit{}}
 		for _, e := range f.Fix.Edits {
-			j.Fix.Edits = append(j.Fix.Edits, JSONEdit{e.Span.File, e.Span.Start.Offset, e.Span.End.Offset, e.New})
+			j.Fix.Edits = append(j.Fix.Edits, JSONEdit{e.Span.File, e.Span.Start.Offset(), e.Span.End.Offset(), e.New})
 		}
 	}
 	if i := f.Ignored; i != nil {
-		j.Ignored = &JSONIgnore{i.Until, i.Reason, i.Span.File, i.Span.Start.Line}
+		j.Ignored = &JSONIgnore{i.Until, i.Reason, i.Span.File, i.Span.Start.Line()}
 	}
 	return j
 }

@@ -14,7 +14,7 @@ func TestJSON(t *testing.T) {
 	list := diag.List{
 		{Rule: untilPassed, Span: at("b.yaml", src, "<b>"), Message: "m", Ignored: &diag.Ignore{
 			Until: "2026-12-01", Reason: "r",
-			Span: diag.Span{File: "b.yaml", Start: diag.Pos{Line: 1}},
+			Span: diag.Span{File: "b.yaml", Start: diag.At(1, 0, 0)},
 		}},
 		{
 			Rule: unknownService, Span: at("a.yaml", src, "<b>"), Message: `no service "<b>"`, Help: "h", Field: "spec.intents[shop/a].to",

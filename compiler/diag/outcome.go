@@ -80,8 +80,8 @@ func (o *Outcome) path(file string) string { return path.Join(o.Prefix, file) }
 // region is what the span covers of its first line: forges show no finding whose lines do not all belong to the change. It is
 // never empty, since nobody sees an empty one.
 func (o *Outcome) region(s Span) (line, column, endColumn int) {
-	line, column, endColumn = max(s.Start.Line, 1), max(s.Start.Column, 1), s.End.Column
-	if s.End.Line != s.Start.Line {
+	line, column, endColumn = max(s.Start.Line(), 1), max(s.Start.Column(), 1), s.End.Column()
+	if s.End.Line() != s.Start.Line() {
 		endColumn = column + o.restOfLine(s)
 	}
 	return line, column, max(endColumn, column+1)
@@ -90,10 +90,10 @@ func (o *Outcome) region(s Span) (line, column, endColumn int) {
 // restOfLine counts the characters from the span's start to the end of its line.
 func (o *Outcome) restOfLine(s Span) int {
 	src := o.Sources[s.File]
-	if s.Start.Offset < 0 || s.Start.Offset > len(src) {
+	if s.Start.Offset() > len(src) {
 		return 0
 	}
-	rest, _, _ := bytes.Cut(src[s.Start.Offset:], []byte("\n"))
+	rest, _, _ := bytes.Cut(src[s.Start.Offset():], []byte("\n"))
 	return utf8.RuneCount(bytes.TrimRight(rest, " \t\r"))
 }
 

@@ -93,7 +93,7 @@ func many(rule *diag.Rule, n int) diag.List {
 	for i := n; i > 0; i-- {
 		list.Add(diag.Finding{
 			Rule: rule, Message: fmt.Sprintf("%s %d", rule.Name, i), Objects: []string{rule.Name, fmt.Sprint(i)},
-			Span: diag.Span{File: "a.yaml", Start: diag.Pos{Line: i, Column: 1}, End: diag.Pos{Line: i, Column: 2}},
+			Span: diag.Span{File: "a.yaml", Start: diag.At(i, 1, 0), End: diag.At(i, 2, 0)},
 		})
 	}
 	return list
@@ -105,7 +105,7 @@ const hostile = "a\n::error::b\r\n::set-output name=x::y\x1b[31m\x00\x7f<script>
 
 // hostileOutcome has it everywhere where a document's author can put text.
 func hostileOutcome(text string) *diag.Outcome {
-	span := diag.Span{File: "policies/" + text, Start: diag.Pos{Line: 1, Column: 1}, End: diag.Pos{Line: 3, Column: 1}}
+	span := diag.Span{File: "policies/" + text, Start: diag.At(1, 1, 0), End: diag.At(3, 1, 0)}
 	var list diag.List
 	for _, rule := range []*diag.Rule{unknownService, untilPassed, unusedGrant} {
 		list.Add(diag.Finding{

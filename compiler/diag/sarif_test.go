@@ -194,7 +194,8 @@ func TestAnAlertSurvivesMovedLinesAndAnotherFile(t *testing.T) {
 	for i := range after.Findings {
 		s := &after.Findings[i].Span
 		s.File = "policies/moved.yaml"
-		s.Start.Line, s.End.Line = s.Start.Line+7, s.End.Line+7
+		s.Start = diag.At(s.Start.Line()+7, s.Start.Column(), s.Start.Offset())
+		s.End = diag.At(s.End.Line()+7, s.End.Column(), s.End.Offset())
 		after.Findings[i].Message += ", reworded"
 	}
 	after.Sources = nil

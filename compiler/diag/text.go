@@ -153,12 +153,12 @@ func (p *printer) styled(style, text string) {
 // missing picture is better than a wrong one.
 func (p *printer) snippet(s Span, style string) {
 	src, ok := p.sources[s.File]
-	if !ok || s.Start.Offset < 0 || s.Start.Offset > len(src) {
+	if !ok || s.Start.Offset() > len(src) {
 		return
 	}
-	number := fmt.Sprintf("%4d", s.Start.Line)
+	number := fmt.Sprintf("%4d", s.Start.Line())
 	gutter := strings.Repeat(" ", len(number))
-	l := cut(src, s.Start.Offset, s.End.Offset)
+	l := cut(src, s.Start.Offset(), s.End.Offset())
 	text, indent, underline := l.fit(max(p.opts.Width-len(number)-len(" | "), minWindow))
 	p.styled(styleQuiet, number+" |")
 	if text != "" {

@@ -29,11 +29,7 @@ func at(file, src, text string) diag.Span {
 
 func pos(src string, offset int) diag.Pos {
 	before := src[:offset]
-	return diag.Pos{
-		Line:   strings.Count(before, "\n") + 1,
-		Column: utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1,
-		Offset: offset,
-	}
+	return diag.At(strings.Count(before, "\n")+1, utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])+1, offset)
 }
 
 func text(t *testing.T, list diag.List, sources map[string]string, opts diag.TextOptions) string {
@@ -194,7 +190,7 @@ func TestColoursMarkLevelsOnlyWhenAsked(t *testing.T) {
 func TestUserTextInMessagesCannotDriveTheTerminal(t *testing.T) {
 	evil := "x\x1b]0;owned\x07\n\u009b31m\u2028"
 	list := diag.List{{
-		Rule: untilPassed, Span: diag.Span{File: "p\x1b[2J.yaml", Start: diag.Pos{Line: 1, Column: 1}},
+		Rule: untilPassed, Span: diag.Span{File: "p\x1b[2J.yaml", Start: diag.At(1, 1, 0)},
 		Message: evil, Help: evil, Related: []diag.Related{{Message: evil}}, Fix: &diag.Fix{Title: evil},
 	}}
 	assertTame(t, text(t, list, nil, diag.TextOptions{}))
@@ -218,7 +214,7 @@ func FuzzText(f *testing.F) {
 	f.Add("a:\t\x1b[31m住所\xff\r\n", "m\x07", 3, 9, 1)
 	f.Add(strings.Repeat("é", 9000), "", 9001, 9003, 40)
 	f.Fuzz(func(t *testing.T, src, message string, start, end, width int) {
-		span := diag.Span{File: "a.yaml", Start: diag.Pos{Line: 1, Column: 1, Offset: start}, End: diag.Pos{Line: 1, Column: 1, Offset: end}}
+		span := diag.Span{File: "a.yaml", Start: diag.At(1, 1, start), End: diag.At(1, 1, end)}
 		list := diag.List{{
 			Rule: untilPassed, Span: span, Message: message, Help: message,
 			Related: []diag.Related{{Span: span, Message: message}}, Ignored: nil,

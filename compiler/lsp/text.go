@@ -69,7 +69,7 @@ func width(r rune) int {
 }
 
 func (t text) rangeOf(s diag.Span) protocol.Range {
-	return t.between(s.Start.Offset, s.End.Offset)
+	return t.between(s.Start.Offset(), s.End.Offset())
 }
 
 func (t text) between(start, end int) protocol.Range {

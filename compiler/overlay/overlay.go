@@ -94,7 +94,7 @@ func fileFinding(rule *diag.Rule, o *syntax.Overlay, file string) diag.Finding {
 }
 
 func fileSpan(file string) diag.Span {
-	start := diag.Pos{Line: 1, Column: 1}
+	start := diag.At(1, 1, 0)
 	return diag.Span{File: file, Start: start, End: start}
 }
 

@@ -166,7 +166,7 @@ func (r *reader) documents(entry syntax.Value) (documents []syntax.Value, inline
 	for _, f := range found {
 		r.found.Add(diag.Finding{
 			Rule: f.Rule, Span: inline.Span(), Help: f.Help, Objects: f.Objects, Field: inline.Path() + " " + f.Field,
-			Message: fmt.Sprintf("in line %d of the patch, %s", f.Span.Start.Line, f.Message),
+			Message: fmt.Sprintf("in line %d of the patch, %s", f.Span.Start.Line(), f.Message),
 		})
 	}
 	if len(documents) == 0 && len(found) == 0 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"unicode"
+	"unique"
 
 	"writ.dev/writ/compiler/diag"
 )
@@ -17,8 +18,16 @@ type decodable interface{ decode(*node) }
 
 func (t *Text) decode(n *node) {
 	if n.kind == scalar {
-		t.Value, t.Span = n.value, n.span
+		t.Value, t.Span = shared(n.value), n.span
 	}
+}
+
+// shared is the same text for all places of an estate that say it: names come again and again, sentences hardly.
+func shared(text string) string {
+	if strings.Contains(text, " ") {
+		return text
+	}
+	return unique.Make(text).Value()
 }
 
 func (i *Int) decode(n *node) {

@@ -306,7 +306,7 @@ func TestAnEmptyListIsWritten(t *testing.T) {
 		t.Fatal(render(diags))
 	}
 	gateways := tree.Clusters[0].Spec.Gateways
-	if gateways.Span.IsZero() || len(gateways.Items) != 0 || gateways.Span.Start != gateways.Span.End || gateways.Span.Start.Column != 66 {
+	if gateways.Span.IsZero() || len(gateways.Items) != 0 || gateways.Span.Start != gateways.Span.End || gateways.Span.Start.Column() != 66 {
 		t.Errorf("gateways are %+v", gateways)
 	}
 	if !tree.Clusters[0].Spec.TrustDomainAliases.Span.IsZero() {

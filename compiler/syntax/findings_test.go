@@ -486,7 +486,7 @@ func parseOne(text string) (*Tree, diag.List) {
 }
 
 func line(f diag.Finding) string {
-	return fmt.Sprintf("%d:%d %s %s", f.Span.Start.Line, f.Span.Start.Column, f.Rule.Code, f.Message)
+	return fmt.Sprintf("%d:%d %s %s", f.Span.Start.Line(), f.Span.Start.Column(), f.Rule.Code, f.Message)
 }
 
 func render(diags diag.List) string {

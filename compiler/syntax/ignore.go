@@ -53,8 +53,8 @@ func isComment(line string, i, offset int, scalars []diag.Span) bool {
 	if i > 0 && line[i-1] != ' ' && line[i-1] != '\t' {
 		return false
 	}
-	at := sort.Search(len(scalars), func(k int) bool { return scalars[k].End.Offset > offset })
-	return at == len(scalars) || scalars[at].Start.Offset > offset
+	at := sort.Search(len(scalars), func(k int) bool { return scalars[k].End.Offset() > offset })
+	return at == len(scalars) || scalars[at].Start.Offset() > offset
 }
 
 // scalarsOf are the places of all scalars, in the order of the text.

@@ -193,7 +193,7 @@ func (b *builder) feature(y *yaml.Node, n *node) bool {
 		return false
 	}
 	b.opaque, n.value = true, y.Value
-	n.span = b.span(n.span.Start, b.at(b.wordEnd(n.span.Start.Offset)))
+	n.span = b.span(n.span.Start, b.at(b.wordEnd(n.span.Start.Offset())))
 	b.add(yamlFeature, n, what+" is not allowed here", help)
 	return true
 }
@@ -207,7 +207,7 @@ func (b *builder) wordEnd(offset int) int {
 
 func (b *builder) scalar(y *yaml.Node, n *node) {
 	n.value = y.Value
-	start := n.span.Start.Offset
+	start := n.span.Start.Offset()
 	switch y.Style &^ yaml.TaggedStyle {
 	case yaml.DoubleQuotedStyle, yaml.SingleQuotedStyle, yaml.LiteralStyle, yaml.FoldedStyle:
 		n.quote = b.data[start]
@@ -284,7 +284,7 @@ func space(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r'
 func (b *builder) blockEnd(start int, parent *node) int {
 	around := 0
 	if parent != nil {
-		around = parent.span.Start.Column - 1
+		around = parent.span.Start.Column() - 1
 	}
 	line := b.lineEnd(start)
 	header, _, _ := strings.Cut(string(b.data[start:line]), " ")
@@ -321,7 +321,7 @@ func (b *builder) lineEnd(offset int) int {
 
 func (b *builder) collection(y *yaml.Node, n *node, depth int) {
 	// The one pair of [a: b] is a flow mapping without brackets of its own.
-	n.flow = y.Style&yaml.FlowStyle != 0 && strings.ContainsRune("[{", rune(b.data[n.span.Start.Offset]))
+	n.flow = y.Style&yaml.FlowStyle != 0 && strings.ContainsRune("[{", rune(b.data[n.span.Start.Offset()]))
 	n.kind = sequence
 	if y.Kind == yaml.MappingNode {
 		n.kind = mapping
@@ -383,7 +383,7 @@ func (b *builder) joined(n, key *node) bool {
 		Rule: duplicateKey, Span: key.span, Field: key.value,
 		Message: "a second document begins here, in the middle of the first", Help: "put a line of '---' before it",
 	}
-	if !n.flow && key.span.Start.Column == 1 {
+	if !n.flow && key.span.Start.Column() == 1 {
 		at := diag.Span{File: key.span.File, Start: key.span.Start, End: key.span.Start}
 		f.Fix = &diag.Fix{Title: "put '---' before the second document", Edits: []diag.Edit{{Span: at, New: "---\n"}}}
 	}
@@ -402,13 +402,13 @@ func (b *builder) extent(n *node) {
 			first = n.first().span.Start
 		}
 	case n.flow:
-		last = b.at(first.Offset + 1)
+		last = b.at(first.Offset() + 1)
 		first = last
 	}
 	n.inner = b.span(first, last)
 	n.span.End = last
 	if n.flow {
-		n.span.End = b.at(b.bracketEnd(last.Offset))
+		n.span.End = b.at(b.bracketEnd(last.Offset()))
 	}
 }
 

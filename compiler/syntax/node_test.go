@@ -26,7 +26,7 @@ func spans(t *testing.T, text string) (map[string]string, *node) {
 	return covered, root
 }
 
-func cut(text string, s diag.Span) string { return text[s.Start.Offset:s.End.Offset] }
+func cut(text string, s diag.Span) string { return text[s.Start.Offset():s.End.Offset()] }
 
 func TestScalarsEndWhereTheyEnd(t *testing.T) {
 	for _, tt := range []struct{ name, in, field, want string }{
@@ -89,11 +89,11 @@ func TestPlacesCountCharactersAndBytes(t *testing.T) {
 		n          *node
 		start, end diag.Pos
 	}{
-		{root.keys[0], diag.Pos{Line: 1, Column: 1, Offset: 3}, diag.Pos{Line: 1, Column: 2, Offset: 5}},
-		{root.get("ä").get("ö"), diag.Pos{Line: 1, Column: 8, Offset: 12}, diag.Pos{Line: 1, Column: 11, Offset: 16}},
-		{root.get("ä").get("ß"), diag.Pos{Line: 1, Column: 16, Offset: 22}, diag.Pos{Line: 1, Column: 17, Offset: 23}},
-		{root.get("ä"), diag.Pos{Line: 1, Column: 4, Offset: 7}, diag.Pos{Line: 1, Column: 18, Offset: 24}},
-		{root.get("y"), diag.Pos{Line: 2, Column: 4, Offset: 29}, diag.Pos{Line: 2, Column: 5, Offset: 31}},
+		{root.keys[0], diag.At(1, 1, 3), diag.At(1, 2, 5)},
+		{root.get("ä").get("ö"), diag.At(1, 8, 12), diag.At(1, 11, 16)},
+		{root.get("ä").get("ß"), diag.At(1, 16, 22), diag.At(1, 17, 23)},
+		{root.get("ä"), diag.At(1, 4, 7), diag.At(1, 18, 24)},
+		{root.get("y"), diag.At(2, 4, 29), diag.At(2, 5, 31)},
 	} {
 		if tt.n.span.Start != tt.start || tt.n.span.End != tt.end {
 			t.Errorf("%q lies at %v to %v, want %v to %v", cut(in, tt.n.span), tt.n.span.Start, tt.n.span.End, tt.start, tt.end)
@@ -113,8 +113,8 @@ func TestSourceFindsPlacesInAnyOrder(t *testing.T) {
 				t.Fatalf("at(%d) is %v, want %v", offset, got, want)
 			}
 			p := fresh.at(offset)
-			if got := s.pos(p.Line, p.Column); text[offset] != '\n' && text[offset]&0xc0 != 0x80 && got != p {
-				t.Fatalf("pos(%d, %d) is %v, want %v", p.Line, p.Column, got, p)
+			if got := s.pos(p.Line(), p.Column()); text[offset] != '\n' && text[offset]&0xc0 != 0x80 && got != p {
+				t.Fatalf("pos(%d, %d) is %v, want %v", p.Line(), p.Column(), got, p)
 			}
 		}
 	}

@@ -6,6 +6,7 @@
 package syntax
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -124,7 +125,7 @@ func isOverlay(name string) bool {
 
 // fileFinding is about a file or folder as a whole.
 func fileFinding(rule *diag.Rule, file, message, help string) diag.Finding {
-	start := diag.Pos{Line: 1, Column: 1}
+	start := diag.At(1, 1, 0)
 	return diag.Finding{Rule: rule, Span: diag.Span{File: file, Start: start, End: start}, Message: message, Help: help, Objects: []string{file}}
 }
 
@@ -194,7 +195,14 @@ func readBytes(fsys fs.FS, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxSize+1))
+	size := int64(0)
+	if info, err := f.Stat(); err == nil {
+		size = info.Size()
+	}
+	var b bytes.Buffer // with room for the end of the file to be seen in
+	b.Grow(int(min(max(size, 0), maxSize)) + bytes.MinRead)
+	_, err = b.ReadFrom(io.LimitReader(f, maxSize+1))
+	return bytes.Clone(b.Bytes()), err
 }
 
 func parseFile(name string, data []byte) file {

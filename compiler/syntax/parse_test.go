@@ -107,7 +107,7 @@ func TestParseTellsOfManyFindingsTheFirst(t *testing.T) {
 			if want := "at least 900 more findings in this file are not shown"; last.Rule != tooManyFindings || last.Message != want {
 				t.Errorf("got %s", line(last))
 			}
-			if got := last.Span.Start.Line - diags[0].Span.Start.Line; got > 2*maxFindings {
+			if got := last.Span.Start.Line() - diags[0].Span.Start.Line(); got > 2*maxFindings {
 				t.Errorf("the findings are those of %d lines", got)
 			}
 		})
@@ -292,12 +292,12 @@ func checkSpan(t *testing.T, data []byte, s diag.Span) {
 	if s.IsZero() || s.File == folder { // not written, or about no file
 		return
 	}
-	if s.Start.Offset > s.End.Offset || s.End.Offset > len(data) {
+	if s.Start.Offset() > s.End.Offset() || s.End.Offset() > len(data) {
 		t.Fatalf("span %+v of %d bytes", s, len(data))
 	}
 	src := newSource(s.File, data)
 	for _, p := range []diag.Pos{s.Start, s.End} {
-		if whole := src.at(p.Offset); p.Offset >= src.lines[0] && whole != p {
+		if whole := src.at(p.Offset()); p.Offset() >= src.lines[0] && whole != p {
 			t.Fatalf("place %+v is really %+v", p, whole)
 		}
 	}

@@ -95,7 +95,7 @@ func (s *source) yamlFault(err error) *diag.Finding {
 	if load.Message == noToken {
 		s.cannotBegin(f)
 	}
-	for _, line := range []int{f.Span.Start.Line, load.Mark.Line} {
+	for _, line := range []int{f.Span.Start.Line(), load.Mark.Line} {
 		if s.barePath(f, line) {
 			break
 		}
@@ -137,7 +137,7 @@ func (s *source) mark(m yaml.Mark) diag.Pos {
 
 // cannotBegin names the character that no value begins with (https://yaml.org/spec/1.2.2/#rule-c-indicator).
 func (s *source) cannotBegin(f *diag.Finding) {
-	text := string(s.data[f.Span.Start.Offset:f.Span.End.Offset])
+	text := string(s.data[f.Span.Start.Offset():f.Span.End.Offset()])
 	if text == "\t" {
 		f.Message, f.Help = tabIndents, tabHelp
 		return

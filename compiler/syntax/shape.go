@@ -106,7 +106,7 @@ func (c *checker) faults(invalid *jsonschema.ValidationError) []fault {
 	slices.SortStableFunc(all, func(a, b fault) int {
 		return cmp.Or(
 			cmp.Compare(slices.Index(ranked, a.keyword), slices.Index(ranked, b.keyword)),
-			cmp.Compare(a.at.span.Start.Offset, b.at.span.Start.Offset),
+			cmp.Compare(a.at.span.Start.Offset(), b.at.span.Start.Offset()),
 			cmp.Compare(a.keyword, b.keyword),
 			cmp.Compare(a.given, b.given),
 		)
@@ -273,7 +273,7 @@ func (c *checker) emptyMapping(n *node) *diag.Fix {
 	if n.value == "" {
 		fix.Edits[0].New = " {}"
 	}
-	if key := n.key(); n.value == "" && (key == nil || n.span.Start.Line != key.span.End.Line || n.span.Start.Offset == key.span.End.Offset) {
+	if key := n.key(); n.value == "" && (key == nil || n.span.Start.Line() != key.span.End.Line() || n.span.Start.Offset() == key.span.End.Offset()) {
 		return nil // {a} has no colon to write behind
 	}
 	return fix
@@ -446,7 +446,7 @@ func (c *checker) unknownFields(f fault) {
 }
 
 // follows reports whether there is text between the key and the value: the ':' of a key, which {a:b} has not.
-func (n *node) follows(key *node) bool { return n.span.Start.Offset > key.span.End.Offset }
+func (n *node) follows(key *node) bool { return n.span.Start.Offset() > key.span.End.Offset() }
 
 func (c *checker) required(f fault) {
 	words := f.schema.text("errorMessage")
@@ -473,7 +473,7 @@ func (n *node) owner() string { return cmp.Or(n.path(), "the document") }
 // insertAPIVersion writes the one value that is certain before the first field.
 func (c *checker) insertAPIVersion() *diag.Fix {
 	start := c.root.inner.Start
-	separator := "\n" + strings.Repeat(" ", start.Column-1)
+	separator := "\n" + strings.Repeat(" ", start.Column()-1)
 	if c.root.flow {
 		separator = ", "
 	}

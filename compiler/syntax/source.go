@@ -17,7 +17,7 @@ type source struct {
 	lines []int // offset of the first character of each line
 	// last is where the latest question was answered. Places are asked for in order nearly always, and counting on from here
 	// keeps one very long line linear.
-	last diag.Pos
+	last place
 }
 
 var bom = []byte("\ufeff")
@@ -32,7 +32,7 @@ func newSource(file string, data []byte) *source {
 			s.lines = append(s.lines, i+1)
 		}
 	}
-	s.last = diag.Pos{Line: 1, Column: 1, Offset: s.lines[0]}
+	s.last = place{1, 1, s.lines[0]}
 	return s
 }
 
@@ -42,36 +42,45 @@ func (s *source) text() []byte { return s.data[s.lines[0]:] }
 // pos is the place of a column. One beyond the end of its line or of the file is the end of that.
 func (s *source) pos(line, column int) diag.Pos {
 	line = min(max(line, 1), len(s.lines))
-	p := diag.Pos{Line: line, Column: 1, Offset: s.lines[line-1]}
-	if s.last.Line == line && s.last.Column <= column {
+	p := place{line, 1, s.lines[line-1]}
+	if s.last.line == line && s.last.column <= column {
 		p = s.last
 	}
-	for p.Column < column && p.Offset < len(s.data) && !s.lineEnds(p.Offset) {
-		p = s.next(p)
+	for p.column < column && p.offset < len(s.data) && !s.lineEnds(p.offset) {
+		s.next(&p)
 	}
 	s.last = p
-	return p
+	return p.pos()
 }
 
 // at is the place of an offset.
 func (s *source) at(offset int) diag.Pos {
 	offset = min(max(offset, s.lines[0]), len(s.data))
 	p := s.last
-	if offset < p.Offset || p.Line < len(s.lines) && offset >= s.lines[p.Line] {
+	if offset < p.offset || p.line < len(s.lines) && offset >= s.lines[p.line] {
 		line := sort.SearchInts(s.lines, offset+1)
-		p = diag.Pos{Line: line, Column: 1, Offset: s.lines[line-1]}
+		p = place{line, 1, s.lines[line-1]}
 	}
-	for p.Offset < offset {
-		p = s.next(p)
+	for p.offset < offset {
+		s.next(&p)
 	}
 	s.last = p
-	return p
+	return p.pos()
 }
 
-func (s *source) next(p diag.Pos) diag.Pos {
-	_, size := utf8.DecodeRune(s.data[p.Offset:])
-	return diag.Pos{Line: p.Line, Column: p.Column + 1, Offset: p.Offset + size}
+// next moves the place by one character.
+func (s *source) next(p *place) {
+	size := 1
+	if s.data[p.offset] >= utf8.RuneSelf {
+		_, size = utf8.DecodeRune(s.data[p.offset:])
+	}
+	p.column, p.offset = p.column+1, p.offset+size
 }
+
+// place is a diag.Pos for counting.
+type place struct{ line, column, offset int }
+
+func (p place) pos() diag.Pos { return diag.At(p.line, p.column, p.offset) }
 
 // lineEnds reports whether a line break stands at the offset.
 func (s *source) lineEnds(offset int) bool {
@@ -84,10 +93,12 @@ func (s *source) span(start, end diag.Pos) diag.Span {
 
 // char is the span of the one character at p, or the empty span at the end of the file or line.
 func (s *source) char(p diag.Pos) diag.Span {
-	if p.Offset >= len(s.data) || s.lineEnds(p.Offset) {
+	if p.Offset() >= len(s.data) || s.lineEnds(p.Offset()) {
 		return s.span(p, p)
 	}
-	return s.span(p, s.next(p))
+	after := place{p.Line(), p.Column(), p.Offset()}
+	s.next(&after)
+	return s.span(p, after.pos())
 }
 
 // readable says what keeps the bytes from being text that people see as it is. One finding a file: the first is enough to send
