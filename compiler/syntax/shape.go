@@ -22,10 +22,12 @@ import (
 func (d *document) shape() {
 	c := &checker{document: d, renamed: map[*node]map[string]bool{}}
 	var invalid *jsonschema.ValidationError
-	if err := schemas().byKind[d.kind.Name].Validate(d.root.json()); errors.As(err, &invalid) {
-		c.tellAll(c.faults(invalid))
-	} else if err != nil {
-		panic(err) // the value is JSON and the schema has no loop
+	if schema := schemas().byKind[d.kind.Name]; !fits(schema, d.root) {
+		if err := schema.Validate(d.root.json()); errors.As(err, &invalid) {
+			c.tellAll(c.faults(invalid))
+		} else if err != nil {
+			panic(err) // the value is JSON and the schema has no loop
+		}
 	}
 	d.root.scalars(c.rewritten)
 }
