@@ -23,9 +23,12 @@ import (
 // error: an API server drops the first and takes the last of the second, and either can turn a narrow policy into a wide one.
 func decode(data []byte) (*kind, config.Config, error) {
 	var cfg config.Config
-	object, err := yaml.YAMLToJSONStrict(data)
-	if err != nil {
-		return nil, cfg, err
+	object, plain := plainJSON(data)
+	if !plain {
+		var err error
+		if object, err = yaml.YAMLToJSONStrict(data); err != nil {
+			return nil, cfg, err
+		}
 	}
 	top, err := fields(object, "", "apiVersion", "kind", "metadata", "spec")
 	if err != nil {

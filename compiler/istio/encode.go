@@ -212,7 +212,7 @@ func (e *plainEncoder) text(s string, indent int, at place) {
 // scalar is a string of one line.
 func (e *plainEncoder) scalar(s string, inBrackets bool) {
 	switch {
-	case isNumber(s) || s == "true" || s == "false":
+	case isQuoted(s):
 		e.data = append(append(append(e.data, '"'), s...), '"')
 	case isPlain(s, inBrackets):
 		e.data = append(e.data, s...)
@@ -221,10 +221,10 @@ func (e *plainEncoder) scalar(s string, inBrackets bool) {
 	}
 }
 
-// isNumber reports whether everybody reads the string, written bare, as the same whole number.
-func isNumber(s string) bool {
+// isQuoted reports whether everybody reads the string, written bare, as the same whole number or truth value.
+func isQuoted(s string) bool {
 	const longest = 15
-	return s != "" && len(s) <= longest && s[0] != '0' && strings.Trim(s, "0123456789") == ""
+	return s == "true" || s == "false" || s != "" && len(s) <= longest && s[0] != '0' && strings.Trim(s, "0123456789") == ""
 }
 
 // isPlain reports whether everybody reads the string, written bare, as the string.
