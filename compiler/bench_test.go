@@ -3,6 +3,7 @@ package compiler
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/fstest"
 
@@ -39,7 +40,7 @@ func compiled(tb testing.TB, shape estate.Shape) *stages {
 	s.tree, _ = syntax.Parse(tb.Context(), s.fsys)
 	s.estate, _ = model.Resolve(s.tree)
 	s.checked, _ = check.Run(&check.Pass{Estate: s.estate, AsOf: today})
-	s.clusters = plan.Lower(s.checked)
+	s.clusters = slices.Collect(plan.Lower(s.checked))
 	for _, c := range s.clusters {
 		s.objects = append(s.objects, istio.Render(tb.Context(), c)...)
 	}
@@ -62,7 +63,7 @@ func BenchmarkStage(b *testing.B) {
 		{"Parse", func(b *testing.B) { syntax.Parse(b.Context(), s.fsys) }},
 		{"Resolve", func(*testing.B) { model.Resolve(s.tree) }},
 		{"Run", func(*testing.B) { check.Run(&check.Pass{Estate: s.estate, AsOf: today}) }},
-		{"Lower", func(*testing.B) { plan.Lower(s.checked) }},
+		{"Lower", func(*testing.B) { s.clusters = slices.Collect(plan.Lower(s.checked)) }},
 		{"Render", func(b *testing.B) {
 			for _, c := range s.clusters {
 				istio.Render(b.Context(), c)
@@ -131,9 +132,11 @@ func TestGeneratedEstatesAreWhole(t *testing.T) {
 			continue
 		}
 		rules := 0
-		for _, w := range s.clusters[0].Workloads {
-			for _, p := range w.Policies {
-				rules += len(p.Rules)
+		for _, c := range s.clusters {
+			for _, w := range c.Workloads {
+				for _, p := range w.Policies {
+					rules += len(p.Rules)
+				}
 			}
 		}
 		if mean := float64(rules) / float64(shape.Services); mean < 4.5 || mean > 5.5 {

@@ -5,7 +5,7 @@
 //	syntax.Parse   files            -> Tree       the shape is right, and every scalar knows its place
 //	model.Resolve  Tree             -> Estate     names are pointers; accesses are derived: *whether*
 //	check.Run      Estate           -> Checked    objections are known, with what they withhold
-//	plan.Lower     Checked          -> []Cluster  *where*: decisions per workload, in no vendor's words
+//	plan.Lower     Checked          -> Clusters   *where*: decisions per workload, in no vendor's words
 //	istio.Render   Cluster          -> []Object   bytes
 //	overlay.Apply  []Object         -> Applied    the platform's patches, and objects of its own
 //	istio.Validate []Object         -> refusals   Istio's own opinion of them
@@ -22,6 +22,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 
 	"writ.dev/writ/compiler/check"
 	"writ.dev/writ/compiler/diag"
@@ -171,12 +172,13 @@ func compile(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
 	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {
 		return r, ctx.Err()
 	}
-	opts.Progress.Begin(ctx, "planning")
-	var objects []istio.Object
+	objects := render(ctx, opts.Progress, checked)
+	if ctx.Err() != nil {
+		return r, ctx.Err()
+	}
 	var clusters []string
-	for _, cluster := range plan.Lower(checked) {
-		clusters = append(clusters, cluster.Name)
-		objects = append(objects, istio.Render(opts.Progress.Begin(ctx, "rendering "+cluster.Name), cluster)...)
+	for _, c := range estate.Clusters {
+		clusters = append(clusters, c.Name)
 	}
 	laid, found := overlay.Apply(opts.Progress.Begin(ctx, "laying overlays"), fsys, clusters, objects)
 	maps.Copy(r.Sources, laid.Sources)
@@ -188,6 +190,24 @@ func compile(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
 		return r, ctx.Err()
 	}
 	return r, r.compare(ctx, fsys, checked, laid.Objects, opts)
+}
+
+// render writes the objects of all clusters, sorted by path.
+func render(ctx context.Context, progress parallel.Progress, checked check.Checked) []istio.Object {
+	all := 0
+	for _, c := range checked.Estate().Clusters {
+		all += len(c.Workloads)
+	}
+	stage := progress.Begin(ctx, "rendering")
+	var objects []istio.Object
+	done := 0
+	for cluster := range plan.Lower(checked) {
+		objects = append(objects, istio.Render(ctx, cluster)...)
+		done += len(cluster.Workloads)
+		parallel.Tell(stage, done, all)
+	}
+	slices.SortFunc(objects, func(a, b istio.Object) int { return strings.Compare(a.Path, b.Path) })
+	return objects
 }
 
 // compare holds what was rendered against out/, and proves it with what else lies there.

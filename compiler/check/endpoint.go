@@ -168,7 +168,7 @@ func runIdleGrant(p *Pass) {
 					used[g.Doc] = map[string]bool{}
 					order = append(order, g)
 				}
-				for e := range g.Used {
+				for _, e := range g.Used {
 					used[g.Doc][e.Name] = true
 				}
 			}

@@ -114,31 +114,47 @@ func Kinds() map[string]string {
 // Render writes every object of the cluster, sorted by path. The bytes depend on the plan alone. When the context
 // ends, the result is worth nothing.
 func Render(ctx context.Context, c plan.Cluster) []Object {
-	var manifests []manifest
+	parts := divide(c)
+	rendered := make([][]Object, len(parts))
+	err := parallel.Each(ctx, len(parts), runtime.GOMAXPROCS(0), func(i int) { rendered[i] = render(parts[i]) })
+	if err != nil {
+		return nil
+	}
+	objects := slices.Concat(rendered...)
+	slices.SortFunc(objects, func(a, b Object) int { return cmp.Compare(a.Path, b.Path) })
+	return objects
+}
+
+// divide makes clusters of a few workloads each, the first one with all that is no workload's. Their manifests, which take more
+// room than their bytes, need not all be there at once.
+func divide(c plan.Cluster) []plan.Cluster {
+	const few = 64
+	first := c
+	first.Workloads = nil
+	parts := []plan.Cluster{first}
+	for some := range slices.Chunk(c.Workloads, few) {
+		parts = append(parts, plan.Cluster{Name: c.Name, RootNamespace: c.RootNamespace, Workloads: some})
+	}
+	return parts
+}
+
+func render(c plan.Cluster) []Object {
+	var objects []Object
 	for _, k := range kinds {
 		if k.manifests == nil {
 			continue
 		}
 		for _, m := range k.manifests(c) {
 			m.APIVersion, m.Kind = k.apiVersion, k.name
-			manifests = append(manifests, m)
+			objects = append(objects, Object{
+				File:      emit.File{Path: PathOf(c.Name, m.Metadata.Namespace, m.Kind, m.Metadata.Name), Data: m.encode()},
+				Kind:      m.Kind,
+				Namespace: m.Metadata.Namespace,
+				Name:      m.Metadata.Name,
+				Origin:    m.origin,
+			})
 		}
 	}
-	objects := make([]Object, len(manifests))
-	err := parallel.Each(ctx, len(manifests), runtime.GOMAXPROCS(0), func(i int) {
-		m := &manifests[i]
-		objects[i] = Object{
-			File:      emit.File{Path: PathOf(c.Name, m.Metadata.Namespace, m.Kind, m.Metadata.Name), Data: m.encode()},
-			Kind:      m.Kind,
-			Namespace: m.Metadata.Namespace,
-			Name:      m.Metadata.Name,
-			Origin:    m.origin,
-		}
-	})
-	if err != nil {
-		return nil
-	}
-	slices.SortFunc(objects, func(a, b Object) int { return cmp.Compare(a.Path, b.Path) })
 	return objects
 }
 

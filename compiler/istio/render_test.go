@@ -2,6 +2,7 @@ package istio
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -221,7 +222,7 @@ func TestAnUndecidedPlanPanics(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
-				if r := recover(); r == nil || !strings.Contains(r.(string), name) {
+				if r := recover(); r == nil || !strings.Contains(fmt.Sprint(r), name) {
 					t.Errorf("panic %v, want %q", r, name)
 				}
 			}()

@@ -69,7 +69,7 @@ func qualify(name, namespace string) string {
 func (r *resolver) resolveGrant(s *Service, d *syntax.Grant) *Grant {
 	before := len(r.found)
 	defer func() { s.Slips = s.Slips || len(r.found) > before }()
-	g := &Grant{Doc: d, Provider: s, Used: map[*Endpoint]bool{}}
+	g := &Grant{Doc: d, Provider: s}
 	object, field := s.Object(), "spec.grants["+grantee(d.From)+"]"
 	g.Endpoints = r.resolveEndpointNames(s, d.Endpoints.Items, object, field)
 	switch from := d.From; {
@@ -233,8 +233,8 @@ func (r *resolver) accessesOf(m *Mesh, in *Intent) {
 			waiting = append(waiting, a)
 			continue
 		}
-		if a.Grant != nil {
-			a.Grant.Used[e] = true
+		if a.Grant != nil && !slices.Contains(a.Grant.Used, e) {
+			a.Grant.Used = append(a.Grant.Used, e)
 		}
 		m.Accesses = append(m.Accesses, a)
 	}

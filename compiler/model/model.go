@@ -133,13 +133,19 @@ type Service struct {
 	// Namesake says that another document has the same namespace and name, in another mesh.
 	Namesake bool
 
+	key        string // kept, as all that is sorted is sorted by it
 	ports      map[string]*Port
 	endpoints  map[string]*Endpoint
 	portsClash bool
 }
 
 // Key is namespace/name.
-func (s *Service) Key() string { return s.Namespace.Name + "/" + s.Name }
+func (s *Service) Key() string {
+	if s.key == "" {
+		return s.Namespace.Name + "/" + s.Name
+	}
+	return s.key
+}
 
 // Object names the Service's document in fingerprints.
 func (s *Service) Object() string {
@@ -218,8 +224,8 @@ type Grant struct {
 	Team      *Team
 	Outsider  *Outsider
 	Endpoints []*Endpoint
-	// Used has the endpoints that an access rests on the grant for.
-	Used map[*Endpoint]bool
+	// Used are the endpoints that an access rests on the grant for.
+	Used []*Endpoint
 }
 
 func (g *Grant) admits(c Caller, e *Endpoint) bool {

@@ -23,6 +23,7 @@ func Resolve(tree *syntax.Tree) (*Estate, diag.List) {
 		services:   map[string]bool{},
 		outsiders:  map[string]bool{},
 		misnamed:   map[string]bool{},
+		patterns:   map[string]Pattern{},
 	}
 	r.resolveMeshes(tree.Meshes)
 	r.resolveClusters(tree.Clusters)
@@ -44,10 +45,11 @@ type resolver struct {
 	clusters   map[string]*Cluster
 	teams      map[string]*Team
 	namespaces map[string]*Namespace
-	services   map[string]bool // namespace/name of every Service document
-	outsiders  map[string]bool // name of every Outsider document
-	misnamed   map[string]bool // namespace/name that a Service with a misspelt namespace was meant to have
-	seen       map[string]bool // findings already made for a document's other mesh
+	services   map[string]bool    // namespace/name of every Service document
+	outsiders  map[string]bool    // name of every Outsider document
+	misnamed   map[string]bool    // namespace/name that a Service with a misspelt namespace was meant to have
+	patterns   map[string]Pattern // by their text
+	seen       map[string]bool    // findings already made for a document's other mesh
 }
 
 func (r *resolver) add(rule *diag.Rule, at diag.Span, f diag.Finding) {

@@ -36,7 +36,7 @@ func (r *resolver) placeServices(docs []*syntax.Service) {
 				r.duplicate("Service", key, m.services[key].Doc.Metadata.Name, d.Metadata.Name)
 				continue
 			}
-			s := &Service{Doc: d, Mesh: m, Team: t, Namespace: n, Name: d.Metadata.Name.Value, Namesake: documents[key] > 1}
+			s := &Service{Doc: d, Mesh: m, Team: t, Namespace: n, Name: d.Metadata.Name.Value, Namesake: documents[key] > 1, key: key}
 			m.services[key] = s
 			m.Services = append(m.Services, s)
 			r.resolvePorts(s)
@@ -447,7 +447,7 @@ func (r *resolver) resolveOperations(e *Endpoint) {
 	slices.Sort(e.Methods)
 	e.Methods = slices.Compact(e.Methods)
 	for _, t := range e.Doc.Paths.Items {
-		p, err := ParsePattern(t.Value)
+		p, err := r.pattern(t.Value)
 		if err == nil {
 			e.Paths = append(e.Paths, p)
 			continue
@@ -464,6 +464,18 @@ func (r *resolver) resolveOperations(e *Endpoint) {
 		}
 		r.add(BadPath, t.Span, f)
 	}
+}
+
+// pattern reads a path, once for all Services that have it: they write the same few.
+func (r *resolver) pattern(text string) (Pattern, error) {
+	if p, known := r.patterns[text]; known {
+		return p, nil
+	}
+	p, err := ParsePattern(text)
+	if err == nil {
+		r.patterns[text] = p
+	}
+	return p, err
 }
 
 // meantPattern is the template that a path in another notation stands for: stars, colons, a missing or doubled slash, a query.

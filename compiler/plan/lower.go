@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"hash/fnv"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -14,10 +15,36 @@ import (
 )
 
 // Lower decides what each cluster enforces. It cannot fail: what could not be enforced was withheld by a rule before.
-func Lower(c check.Checked) []Cluster {
-	if c.Estate() == nil {
-		return nil
+//
+// A cluster comes in parts of so many workloads, the first with all that is no workload's. The plan of a large one takes as much
+// room as its manifests, and nobody needs the whole of it at once.
+func Lower(c check.Checked) iter.Seq[Cluster] {
+	return func(yield func(Cluster) bool) {
+		if c.Estate() == nil {
+			return
+		}
+		l := newLowering(c)
+		for _, cluster := range c.Estate().Clusters {
+			part := l.cluster(cluster)
+			for workloads := range slices.Chunk(cluster.Workloads, partSize) {
+				for _, w := range workloads {
+					part.Workloads = append(part.Workloads, l.workload(w))
+				}
+				if !yield(part) {
+					return
+				}
+				part = Cluster{Name: part.Name, RootNamespace: part.RootNamespace}
+			}
+			if len(cluster.Workloads) == 0 && !yield(part) {
+				return
+			}
+		}
 	}
+}
+
+const partSize = 512
+
+func newLowering(c check.Checked) *lowering {
 	l := &lowering{checked: c, to: map[*model.Service][]*model.Access{}, from: map[*model.Service][]*model.Access{}}
 	for _, m := range c.Estate().Meshes {
 		for _, a := range m.Accesses {
@@ -27,11 +54,7 @@ func Lower(c check.Checked) []Cluster {
 			}
 		}
 	}
-	var clusters []Cluster
-	for _, cluster := range c.Estate().Clusters {
-		clusters = append(clusters, l.cluster(cluster))
-	}
-	return clusters
+	return l
 }
 
 // lowering holds the accesses by their two ends.
@@ -41,6 +64,7 @@ type lowering struct {
 	from    map[*model.Service][]*model.Access
 }
 
+// cluster is the plan without the workloads.
 func (l *lowering) cluster(c *model.Cluster) Cluster {
 	p := Cluster{Name: c.Name, RootNamespace: c.Mesh.RootNamespace, Strict: strict(c)}
 	for _, n := range l.checked.Estate().Namespaces {
@@ -52,9 +76,6 @@ func (l *lowering) cluster(c *model.Cluster) Cluster {
 		p.Floors = append(p.Floors, Floor{Namespace: c.Mesh.RootNamespace, Origin: "Cluster " + c.Name, Span: floor.Span})
 	}
 	slices.SortFunc(p.Floors, func(a, b Floor) int { return cmp.Compare(a.Namespace, b.Namespace) })
-	for _, w := range c.Workloads {
-		p.Workloads = append(p.Workloads, l.workload(w))
-	}
 	return p
 }
 

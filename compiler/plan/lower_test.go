@@ -12,7 +12,7 @@ import (
 
 func TestNothingCheckedRendersNothing(t *testing.T) {
 	t.Parallel()
-	if got := Lower(check.Checked{}); got != nil {
+	if got := slices.Collect(Lower(check.Checked{})); got != nil {
 		t.Errorf("the zero value of Checked lowers to %v", got)
 	}
 }

@@ -4,7 +4,7 @@ package plan
 
 import "writ.dev/writ/compiler/diag"
 
-// Cluster is everything that one cluster must enforce. Slices are sorted by namespace and name.
+// Cluster is what one cluster must enforce, or a part of it. Slices are sorted by namespace and name.
 type Cluster struct {
 	Name          string
 	RootNamespace string
