@@ -42,6 +42,8 @@ type Options struct {
 	AsOf string
 	// Base is the repository at the revision to compare with; nil without one.
 	Base fs.FS
+	// Texts keeps all of Result.Sources, for an editor.
+	Texts bool
 	// Progress hears which stage runs and how far it is; nil for nobody.
 	Progress parallel.Progress
 }
@@ -49,7 +51,7 @@ type Options struct {
 // Result is what a compilation made. Findings are sorted and complete, with ignores applied.
 type Result struct {
 	Findings diag.List
-	// Sources are the files that the findings point into.
+	// Sources are the files that the findings point into, and with Options.Texts all others that were read.
 	Sources map[string][]byte
 	// Files are what out/ should hold; nil where a finding stops.
 	Files []emit.File
@@ -64,6 +66,7 @@ type Result struct {
 
 	known  map[string]bool // fingerprints of the base's findings; nil without a base
 	estate *model.Estate   // nil where a finding stops
+	gone   *forgotten      // nil where no source is
 }
 
 // Stats counts what was compiled. Services are documents, Workloads are Services in clusters; Accesses are those that are
@@ -136,6 +139,7 @@ func (r *Result) removedSince(ctx context.Context, opts Options) error {
 		r.Findings, r.Files = append(r.Findings, found...), nil
 		r.Findings.Sort()
 	}
+	r.gone.recall(r.Sources, r.Findings)
 	return nil
 }
 
@@ -158,6 +162,9 @@ func compile(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
 	defer r.close(tree, opts.AsOf)
 	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {
 		return r, ctx.Err()
+	}
+	if !opts.Texts {
+		r.gone = forget(fsys, r.Sources, r.Findings, tree.Ignores)
 	}
 	opts.Progress.Begin(ctx, "resolving names")
 	estate, found := model.Resolve(tree)
@@ -263,6 +270,7 @@ func (r *Result) count(e *model.Estate) {
 func (r *Result) close(tree *syntax.Tree, asOf string) {
 	r.Findings = check.Ignores(r.Findings, tree.Ignores, Catalogue(), r.Sources, asOf)
 	r.Findings.Sort()
+	r.gone.recall(r.Sources, r.Findings)
 }
 
 // Caused reports whether the base did not have the finding, or had it for less, which is always so without a base.

@@ -56,7 +56,7 @@ func (s *server) compile(ctx context.Context) {
 
 // look compiles. Names that the last view knew stand while a document cannot be read.
 func (v *view) look(ctx context.Context, fsys fs.FS, today string, last *view) error {
-	result, err := compiler.Compile(ctx, fsys, compiler.Options{AsOf: today})
+	result, err := compiler.Compile(ctx, fsys, compiler.Options{AsOf: today, Texts: true})
 	if err != nil {
 		return err
 	}
