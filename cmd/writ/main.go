@@ -27,6 +27,7 @@ const (
 var errFails = errors.New("findings that fail")
 
 func main() {
+	paceCollector()
 	// A reader that goes away, as in `writ check | head`, is seen as a failed write, not as a signal in the middle of a build.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
