@@ -25,7 +25,10 @@ func TestSourcesAreReadAgainWhereFindingsPoint(t *testing.T) {
 	fsys["changed"] = &fstest.MapFile{Data: []byte("another")}
 	delete(fsys, "removed")
 	gone.recall(sources, diag.List{
-		{Span: at("found")}, {Span: at("changed")}, {Span: at("removed")}, {Span: at("out/no document")},
+		{Span: at("found")},
+		{Span: at("changed")},
+		{Span: at("removed")},
+		{Span: at("out/no document")},
 		{Span: at("later"), Related: []diag.Related{{Span: at("related")}}, Fix: &diag.Fix{Edits: []diag.Edit{{Span: at("edited")}}}},
 	})
 	var names []string

@@ -257,7 +257,10 @@ func marks(some string) *[256]bool {
 
 // isWord reports whether the string begins with a letter or a slash and has none but the characters.
 func isWord(s string, characters *[256]bool) bool {
-	if s == "" || s[0] != '/' && !('a' <= s[0]|0x20 && s[0]|0x20 <= 'z') {
+	if s == "" {
+		return false
+	}
+	if small := s[0] | 0x20; s[0] != '/' && (small < 'a' || small > 'z') {
 		return false
 	}
 	for i := range len(s) {
