@@ -27,11 +27,11 @@ const (
 var errFails = errors.New("findings that fail")
 
 func main() {
-	paceCollector()
 	// A reader that goes away, as in `writ check | head`, is seen as a failed write, not as a signal in the middle of a build.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // so that a second signal ends writ at once
+	paceCollector()
 	stdout, stderr := &stream{w: os.Stdout}, &stream{w: os.Stderr}
 	os.Exit(guard(stderr, func() int { return run(ctx, os.Args[1:], stdout, stderr) }))
 }
