@@ -119,7 +119,7 @@ func (r *prover) span(o *manifest.Object) diag.Span {
 }
 
 func spanAt(file string, line, column int) diag.Span {
-	at := diag.Pos{Line: max(line, 1), Column: max(column, 1)}
+	at := diag.At(max(line, 1), max(column, 1), 0)
 	return diag.Span{File: file, Start: at, End: at}
 }
 

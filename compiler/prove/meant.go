@@ -222,10 +222,14 @@ func effective(a *model.Access, leg model.Leg) (principals []string, addresses [
 	return principals, nil
 }
 
-// admitted are the identities that a policy of the cluster admits by naming the one.
+// admitted are the identities that a policy of the cluster admits by naming the one. Who names cluster.local names the cluster's
+// own trust domain, whatever it is called: a peer whose certificate really says cluster.local is another one.
 func admitted(c *model.Cluster, principal string) []string {
 	named, rest, _ := strings.Cut(principal, "/")
-	domains := []string{named, c.TrustDomain()}
+	domains := []string{c.TrustDomain()}
+	if named != "cluster.local" {
+		domains = append(domains, named)
+	}
 	for _, alias := range c.Doc.Spec.TrustDomainAliases.Items {
 		domains = append(domains, alias.Value)
 	}
