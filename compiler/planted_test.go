@@ -255,8 +255,8 @@ func (b *breaker) drop(kind, same string) {
 	b.faults = append(b.faults, fault{kind: kind, where: b.file.Path, index: b.index, same: same})
 }
 
-func (b *breaker) put(kind, where, same string, do func(tree)) {
-	b.faults = append(b.faults, fault{kind: kind, where: b.file.Path + " " + where, index: b.index, beside: true, data: b.broken(do), same: same})
+func (b *breaker) put(kind, same string, do func(tree)) {
+	b.faults = append(b.faults, fault{kind: kind, where: b.file.Path, index: b.index, beside: true, data: b.broken(do), same: same})
 }
 
 func metadata(o tree) tree { return o["metadata"].(tree) }
@@ -274,7 +274,7 @@ func (b *breaker) policy() {
 		idle = "it allows nothing, and the floor refuses the rest"
 	}
 	b.drop("policy: dropped", idle)
-	b.put("no change: a policy twice", "", "what is allowed twice is allowed", func(o tree) { metadata(o)["name"] = "another" })
+	b.put("no change: a policy twice", "what is allowed twice is allowed", func(o tree) { metadata(o)["name"] = "another" })
 	b.plant("policy: action DENY", "", idle, func(o tree) { specOf(o)["action"] = "DENY" })
 	b.plant("policy: action AUDIT", "", idle, func(o tree) { specOf(o)["action"] = "AUDIT" })
 	b.plant("policy: an empty rule", "", b.open(rules), func(o tree) { specOf(o)["rules"] = append(list(specOf(o)["rules"]), tree{}) })
@@ -292,7 +292,7 @@ func (b *breaker) policy() {
 	}
 	if floor {
 		b.plant("floor: a selector", "", "", func(o tree) { specOf(o)["selector"] = tree{"matchLabels": tree{"app": "x"}} })
-		b.put("no change: a floor twice", "", "what is refused twice is refused", func(o tree) { metadata(o)["name"] = "another" })
+		b.put("no change: a floor twice", "what is refused twice is refused", func(o tree) { metadata(o)["name"] = "another" })
 		return
 	}
 	for key := range at(b.o, "spec", "selector", "matchLabels").(tree) {
@@ -496,7 +496,7 @@ func (b *breaker) peers() {
 		}
 		b.plant("mtls: "+other, "", why, func(o tree) { at(o, "spec", "mtls").(tree)["mode"] = other })
 	}
-	b.put("mtls: a second one of another mode", "", "", func(o tree) {
+	b.put("mtls: a second one of another mode", "", func(o tree) {
 		metadata(o)["name"] = "another"
 		at(o, "spec", "mtls").(tree)["mode"] = "DISABLE"
 	})
@@ -523,8 +523,8 @@ func (b *breaker) sidecar() {
 	hosts := list(list(specOf(b.o)["egress"])[0].(tree)["hosts"])
 	listener := func(o tree) tree { return list(specOf(o)["egress"])[0].(tree) }
 	b.drop("sidecar: dropped", "")
-	b.put("no change: a sidecar twice", "", "whichever is the older, they are alike", func(o tree) { metadata(o)["name"] = "another" })
-	b.put("sidecar: a second one that reaches less", "", "", func(o tree) {
+	b.put("no change: a sidecar twice", "whichever is the older, they are alike", func(o tree) { metadata(o)["name"] = "another" })
+	b.put("sidecar: a second one that reaches less", "", func(o tree) {
 		metadata(o)["name"] = "another"
 		listener(o)["hosts"] = []any{"x/x.example"}
 	})

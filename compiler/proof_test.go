@@ -105,7 +105,8 @@ func TestManifestsByHand(t *testing.T) {
 			manifest("AuthorizationPolicy", "elsewhere", "a", `{}`), "PRV-004 ",
 		},
 		{
-			"a policy that opens undeclared pods under a cluster's floor", []txtar.File{cluster(", floor: true, gateways: []")},
+			"a policy that opens undeclared pods under a cluster's floor",
+			[]txtar.File{cluster(", floor: true, gateways: []")},
 			manifest("AuthorizationPolicy", "elsewhere", "a", `{rules: [{}]}`),
 			"PRV-001 anybody may GET / on every port of all other pods of namespace elsewhere in eu-1, which a floor is meant to refuse",
 		},
@@ -181,7 +182,8 @@ func TestManifestsByHand(t *testing.T) {
 			manifest("ServiceEntry", "shop", "a", `{hosts: [api.example.com], ports: [{number: 443, name: tls, protocol: TLS}], resolution: DNS}`), "",
 		},
 		{
-			"what is accepted with another content", []txtar.File{cluster(`, accepted: [{object: EnvoyFilter istio-system/a, sha256: "` + strings.Repeat("0", 64) + `", because: it was looked at, until: 2027-01-31}]`)},
+			"what is accepted with another content",
+			[]txtar.File{cluster(`, accepted: [{object: EnvoyFilter istio-system/a, sha256: "` + strings.Repeat("0", 64) + `", because: it was looked at, until: 2027-01-31}]`)},
 			manifest("EnvoyFilter", "istio-system", "a", `{}`), "PRV-003 EnvoyFilter istio-system/a in eu-1",
 		},
 		{

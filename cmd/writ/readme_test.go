@@ -32,6 +32,11 @@ var outputs = map[string]func(t *testing.T, root string) string{
 		substitute(t, filepath.Join(root, "policies/teams/storefront/recommendationservice.yaml"), "[list-products]", "[list-product]")
 		return writ(t, root, "check")
 	},
+	"writ prove, after a hand": func(t *testing.T, root string) string {
+		substitute(t, filepath.Join(root, "out/eu-1/orders/authorizationpolicy-cartservice.yaml"), "CartService/AddItem", "CartService/{*}")
+		told, _, _ := strings.Cut(writ(t, root, "prove"), "\n\n") // the first finding
+		return told + "\n"
+	},
 	"writ build, with the wishlist": func(t *testing.T, root string) string {
 		wishlist := regexp.MustCompile("(?s)```yaml\n(# (policies/[^\n]*wishlist.yaml)\n.*?)```").FindStringSubmatch(readme(t))
 		if wishlist == nil {
@@ -85,7 +90,7 @@ func TestREADME(t *testing.T) {
 // TestREADMENamesEveryCommand keeps the table of commands complete.
 func TestREADMENamesEveryCommand(t *testing.T) {
 	text := readme(t)
-	for _, c := range strings.Fields("build check fix fmt rules schema lsp init version completion") {
+	for _, c := range strings.Fields("build check prove fix fmt rules schema lsp init version completion") {
 		if !strings.Contains(text, "`writ "+c) {
 			t.Errorf("the README does not name `writ %s`", c)
 		}

@@ -141,10 +141,10 @@ func importsOf(sidecar *manifest.Object, own string) imports {
 	for _, e := range sidecar.Sidecar.Egress {
 		for _, h := range e.Hosts {
 			namespace, host, _ := strings.Cut(h, "/")
-			switch {
-			case namespace == noNamespace:
+			switch namespace {
+			case noNamespace:
 				continue
-			case namespace == ".":
+			case ".":
 				namespace = own
 			}
 			if namespace == "*" && host == "*" {
