@@ -5,6 +5,7 @@
 //	syntax.Parse   files            -> Tree       the shape is right, and every scalar knows its place
 //	model.Resolve  Tree             -> Estate     names are pointers; accesses are derived: *whether*
 //	check.Run      Estate           -> Checked    objections are known, with what they withhold
+//	query.Judge    Checked          -> []Verdict  what Tests assert is proved, on what is meant
 //	plan.Lower     Checked          -> Clusters   *where*: decisions per workload, in no vendor's words
 //	istio.Render   Cluster          -> []Object   bytes
 //	overlay.Apply  []Object         -> Applied    the platform's patches, and objects of its own
@@ -33,6 +34,7 @@ import (
 	"writ.dev/writ/compiler/parallel"
 	"writ.dev/writ/compiler/plan"
 	"writ.dev/writ/compiler/prove"
+	"writ.dev/writ/compiler/query"
 	"writ.dev/writ/compiler/syntax"
 )
 
@@ -115,7 +117,7 @@ func compileBoth(ctx context.Context, fsys fs.FS, opts Options) (*Result, error)
 			r.known[f.Fingerprint()+item] = true
 		}
 	}
-	return r, nil
+	return r, r.tellOwners(opts.Base, fsys)
 }
 
 // removedSince holds what the change removes against the base's out/: the change may have removed it from its own already.
@@ -151,8 +153,9 @@ func behind(ctx context.Context, base *Result, opts Options) diag.List {
 	}
 	tree, _ := syntax.Parse(ctx, opts.Base)
 	estate, resolved := model.Resolve(tree)
-	_, checked := check.Run(&check.Pass{Estate: estate, AsOf: opts.AsOf})
-	return append(resolved, checked...)
+	done, checked := check.Run(&check.Pass{Estate: estate, AsOf: opts.AsOf})
+	found := append(resolved, checked...)
+	return append(found, failures(query.NewIndex(done, found))...)
 }
 
 func compile(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
@@ -178,6 +181,10 @@ func compile(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
 	r.Stats.Accesses -= r.Stats.Withheld
 	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {
 		return r, ctx.Err()
+	}
+	if len(estate.Tests) > 0 {
+		opts.Progress.Begin(ctx, "testing")
+		r.Findings = append(r.Findings, failures(query.NewIndex(checked, r.Findings))...)
 	}
 	objects := render(ctx, opts.Progress, checked)
 	if ctx.Err() != nil {

@@ -50,3 +50,12 @@ func codes(l diag.List) map[string]int {
 	}
 	return n
 }
+
+func mustCompileAgainst(t testing.TB, fsys, base fs.FS) *Result {
+	t.Helper()
+	r, err := Compile(t.Context(), fsys, Options{AsOf: today, Base: base})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}

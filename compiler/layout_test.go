@@ -24,6 +24,7 @@ var layout = map[string][]string{
 	"compiler/syntax":         {"schema", "compiler/diag", "compiler/parallel"},
 	"compiler/model":          {"compiler/diag", "compiler/syntax"},
 	"compiler/check":          {"compiler/diag", "compiler/syntax", "compiler/model"},
+	"compiler/query":          {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check"},
 	"compiler/plan":           {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check"},
 	"compiler/istio":          {"compiler/diag", "compiler/plan", "compiler/emit", "compiler/parallel"},
 	"compiler/overlay":        {"compiler/diag", "compiler/syntax", "compiler/istio", "compiler/emit", "compiler/parallel"},
@@ -38,10 +39,10 @@ var layout = map[string][]string{
 	"compiler/format": {"compiler/diag", "compiler/parallel", "compiler/syntax"},
 	"compiler": {
 		"schema", "compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/plan", "compiler/istio",
-		"compiler/overlay", "compiler/emit", "compiler/parallel", "compiler/prove",
+		"compiler/overlay", "compiler/emit", "compiler/parallel", "compiler/prove", "compiler/query",
 	},
 	"compiler/lsp": {"schema", "compiler", "compiler/diag"},
-	"cmd/writ":     {"schema", "compiler", "compiler/diag", "compiler/emit", "compiler/format", "compiler/gitops", "compiler/lsp", "compiler/prove"},
+	"cmd/writ":     {"schema", "compiler", "compiler/diag", "compiler/emit", "compiler/format", "compiler/gitops", "compiler/lsp", "compiler/model", "compiler/prove", "compiler/query"},
 	// Nothing that generates or measures is linked into writ.
 	"cmd/estategen":        {"cmd/estategen/estate"},
 	"cmd/estategen/estate": {},

@@ -79,7 +79,7 @@ type Pass struct {
 
 	rule     *diag.Rule
 	found    diag.List
-	withheld map[withheld]bool
+	withheld map[withheld]*diag.Rule // the first rule that kept it out
 	reached  []*reach
 }
 
@@ -96,21 +96,25 @@ func (p *Pass) Report(at diag.Span, f diag.Finding) {
 }
 
 // Withhold keeps the whole access out of the manifests.
-func (p *Pass) Withhold(a *model.Access) { p.withheld[withheld{a, nil}] = true }
+func (p *Pass) Withhold(a *model.Access) { p.WithholdFrom(a, nil) }
 
 // WithholdFrom keeps the part of the access that comes from one workload out of the manifests.
-func (p *Pass) WithholdFrom(a *model.Access, w *model.Workload) { p.withheld[withheld{a, w}] = true }
+func (p *Pass) WithholdFrom(a *model.Access, w *model.Workload) {
+	if p.withheld[withheld{a, w}] == nil {
+		p.withheld[withheld{a, w}] = p.rule
+	}
+}
 
 // Checked is an estate that was held against every rule, with what they withheld. Only Run makes one that renders anything:
 // the zero value has no estate.
 type Checked struct {
 	estate   *model.Estate
-	withheld map[withheld]bool
+	withheld map[withheld]*diag.Rule
 }
 
 // Run applies every rule. The findings are complete also where some of them stop.
 func Run(p *Pass) (Checked, diag.List) {
-	p.withheld = map[withheld]bool{}
+	p.withheld = map[withheld]*diag.Rule{}
 	for _, r := range Rules {
 		p.rule = r.Rule
 		r.Run(p)
@@ -123,7 +127,15 @@ func (c Checked) Estate() *model.Estate { return c.estate }
 
 // Holds reports whether calls of the access from the workload, nil for an Outsider, are to be allowed.
 func (c Checked) Holds(a *model.Access, from *model.Workload) bool {
-	return !c.withheld[withheld{a, nil}] && !c.withheld[withheld{a, from}]
+	return c.WithheldBy(a, from) == nil
+}
+
+// WithheldBy is the rule that keeps calls of the access from the workload out of the manifests, nil where none does.
+func (c Checked) WithheldBy(a *model.Access, from *model.Workload) *diag.Rule {
+	if r := c.withheld[withheld{a, nil}]; r != nil {
+		return r
+	}
+	return c.withheld[withheld{a, from}]
 }
 
 // Withheld counts the accesses that are kept out of the manifests, wholly or in part. Pending ones are not among them.

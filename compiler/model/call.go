@@ -118,7 +118,7 @@ func (r *resolver) resolveEndpointNames(s *Service, names []syntax.Text, object,
 	for _, n := range names {
 		e := s.endpoints[n.Value]
 		if e == nil {
-			r.unknownEndpoint(s, n, object, field)
+			r.unknownEndpoint(UnknownEndpoint, s, n, object, field)
 			continue
 		}
 		if !slices.Contains(all, e) {
@@ -128,7 +128,7 @@ func (r *resolver) resolveEndpointNames(s *Service, names []syntax.Text, object,
 	return all
 }
 
-func (r *resolver) unknownEndpoint(s *Service, n syntax.Text, object, field string) {
+func (r *resolver) unknownEndpoint(rule *diag.Rule, s *Service, n syntax.Text, object, field string) {
 	known := keys(s.endpoints)
 	f := diag.Finding{
 		Message: fmt.Sprintf("%s has no endpoint %q", s.Key(), n.Value),
@@ -143,7 +143,7 @@ func (r *resolver) unknownEndpoint(s *Service, n syntax.Text, object, field stri
 		f.Help = fmt.Sprintf("did you mean %q?", near)
 		f.Fix = rename(n, near)
 	}
-	r.add(UnknownEndpoint, n.Span, f)
+	r.add(rule, n.Span, f)
 }
 
 func (r *resolver) resolveIntents(m *Mesh, c Caller, namespace string, docs []syntax.Intent) []*Intent {
@@ -169,7 +169,7 @@ func (r *resolver) resolveIntents(m *Mesh, c Caller, namespace string, docs []sy
 			e := in.To.endpoints[n.Value]
 			switch first, twice := asked[e]; {
 			case e == nil:
-				r.unknownEndpoint(in.To, n, c.Object(), field)
+				r.unknownEndpoint(UnknownEndpoint, in.To, n, c.Object(), field)
 			case twice:
 				r.askedTwice(c, e, n, first, d)
 			default:
@@ -228,7 +228,7 @@ func (r *resolver) accessesOf(m *Mesh, in *Intent) {
 			continue
 		}
 		a := &Access{Caller: in.Caller, Endpoint: e, Intent: in}
-		a.Consent, a.Grant = consent(in.Caller, e)
+		a.Consent, a.Grant = e.ConsentTo(in.Caller)
 		if a.Consent == NoConsent {
 			waiting = append(waiting, a)
 			continue
@@ -261,9 +261,9 @@ func (r *resolver) foreignOutsider(in *Intent, e *Endpoint) bool {
 	return true
 }
 
-// consent is why the callee lets the caller in. A grant is looked for before the audience, so that a grant somebody wrote
+// ConsentTo is why the callee lets the caller in, if it asks. A grant is looked for before the audience, so that a grant somebody wrote
 // counts as used.
-func consent(c Caller, e *Endpoint) (Consent, *Grant) {
+func (e *Endpoint) ConsentTo(c Caller) (Consent, *Grant) {
 	if t := c.Team(); t != nil && t == e.Service.Team {
 		return SameTeam, nil
 	}

@@ -18,6 +18,7 @@ type Estate struct {
 	Clusters   []*Cluster // of all meshes
 	Teams      []*Team
 	Namespaces []*Namespace
+	Tests      []*Test
 	Tree       *syntax.Tree
 }
 

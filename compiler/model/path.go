@@ -215,3 +215,27 @@ func pathsMeet(a, b []Pattern) bool {
 	}
 	return slices.ContainsFunc(a, func(p Pattern) bool { return slices.ContainsFunc(b, p.Overlaps) })
 }
+
+// Matches reports whether the path is one of the endpoint's.
+func (e *Endpoint) Matches(path string) bool {
+	return e.Paths == nil || slices.ContainsFunc(e.Paths, func(p Pattern) bool { return p.Matches(path) })
+}
+
+// Matches reports whether the pattern stands for the path.
+func (p Pattern) Matches(path string) bool {
+	if !strings.HasPrefix(path, "/") {
+		return false
+	}
+	parts := strings.Split(path[1:], "/")
+	for i, s := range p.segments {
+		switch {
+		case i == len(parts):
+			return false
+		case s.kind == rest:
+			return true
+		case s.kind == one && parts[i] == "", s.kind == literal && s.literal != parts[i]:
+			return false
+		}
+	}
+	return len(parts) == len(p.segments)
+}

@@ -33,6 +33,7 @@ func Resolve(tree *syntax.Tree) (*Estate, diag.List) {
 	r.checkExceptions()
 	r.resolveCalls()
 	r.deriveAccesses()
+	r.resolveTests(tree.Tests)
 	r.doubtFixes()
 	return r.estate, r.found
 }
@@ -140,7 +141,7 @@ func (r *resolver) choose(s syntax.Selection, set, fallback []*Cluster, object, 
 		}
 	}
 	if len(s.Labels) > 0 && !slices.ContainsFunc(r.estate.Clusters, func(c *Cluster) bool { return hasLabels(c, s.Labels) }) {
-		r.selectsNothing(s, object, field)
+		r.selectsNothing(SelectsNothing, s, object, field)
 	}
 	var chosen []*Cluster
 	for _, c := range set {
@@ -152,7 +153,7 @@ func (r *resolver) choose(s syntax.Selection, set, fallback []*Cluster, object, 
 	return chosen
 }
 
-func (r *resolver) selectsNothing(s syntax.Selection, object, field string) {
+func (r *resolver) selectsNothing(rule *diag.Rule, s syntax.Selection, object, field string) {
 	var wanted []string
 	f := diag.Finding{Objects: []string{object}, Field: field, Help: "the clusters have these labels: " + r.labelsInUse()}
 	for _, l := range s.Labels {
@@ -171,7 +172,7 @@ func (r *resolver) selectsNothing(s syntax.Selection, object, field string) {
 		}
 	}
 	f.Message = fmt.Sprintf("no Cluster has the labels {%s}", strings.Join(wanted, ", "))
-	r.add(SelectsNothing, s.Span, f)
+	r.add(rule, s.Span, f)
 }
 
 func (r *resolver) labelsInUse() string {

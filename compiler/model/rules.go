@@ -133,6 +133,20 @@ var (
 	}
 )
 
+// What a Test says wrongly stops and withholds nothing: the estate is what it is without its tests.
+var (
+	UnknownInTest = &diag.Rule{
+		Code: "TST-001", Name: "unknown-in-test", Effect: diag.Report, Level: diag.Error, Mends: true,
+		Title: "a Test names something that no document declares",
+		Why:   "A test of a name that nobody bears would hold for ever, and prove nothing.",
+	}
+	UnreadableAssertion = &diag.Rule{
+		Code: "TST-002", Name: "unreadable-assertion", Effect: diag.Report, Level: diag.Error, Mends: true,
+		Title: "an assertion of a Test is about requests that cannot be told",
+		Why:   "A path that is no template, or a port that carries no such requests, leaves open what the assertion is about. writ does not guess.",
+	}
+)
+
 // Rules are the rules that resolving applies.
 var Rules = []*diag.Rule{
 	DuplicateName, UnknownMesh, UnknownCluster, SelectsNothing, UnknownService, UnknownEndpoint, UnknownTeam, UnknownOutsider,
@@ -140,4 +154,5 @@ var Rules = []*diag.Rule{
 	OutsideFolder, NamespaceOfNobody, NamespaceOfTwo, NotInNamespace, ForeignOutsider,
 	BadPath, NoPortFits, SeveralPortsFit, HTTPOnTCP, DuplicatePort,
 	PerTwice, PerNowhere, NoCluster, Pending,
+	UnknownInTest, UnreadableAssertion,
 }

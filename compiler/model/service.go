@@ -435,6 +435,20 @@ func (e *Endpoint) wants() string {
 }
 
 func (r *resolver) resolveOperations(e *Endpoint) {
+	e.setMethods()
+	for _, t := range e.Doc.Paths.Items {
+		p, err := r.pattern(t.Value)
+		if err == nil {
+			e.Paths = append(e.Paths, p)
+			continue
+		}
+		e.Broken = true
+		r.add(BadPath, t.Span, badPath(t, err, e.Service.Object(), "spec.endpoints."+e.Name+".paths["+t.Value+"]"))
+	}
+}
+
+// setMethods takes over the methods of the document, and for gRPC the paths that its methods are.
+func (e *Endpoint) setMethods() {
 	for _, g := range e.Doc.GRPC.Items {
 		e.Methods = []string{"POST"} // every gRPC call is a POST
 		e.Paths = append(e.Paths, grpcPattern(g.Value))
@@ -446,24 +460,20 @@ func (r *resolver) resolveOperations(e *Endpoint) {
 	}
 	slices.Sort(e.Methods)
 	e.Methods = slices.Compact(e.Methods)
-	for _, t := range e.Doc.Paths.Items {
-		p, err := r.pattern(t.Value)
-		if err == nil {
-			e.Paths = append(e.Paths, p)
-			continue
-		}
-		e.Broken = true
-		f := diag.Finding{
-			Message: err.Error(),
-			Help:    "write literal segments, {id} for one segment, {rest...} at the end for all that follow",
-			Objects: []string{e.Service.Object()}, Field: "spec.endpoints." + e.Name + ".paths[" + t.Value + "]",
-		}
-		if meant := meantPattern(t.Value); meant != "" {
-			f.Help = fmt.Sprintf("did you mean %q?", meant)
-			f.Fix = &diag.Fix{Title: fmt.Sprintf("write %q", meant), Edits: []diag.Edit{{Span: t.Span, New: fmt.Sprintf("%q", meant)}}}
-		}
-		r.add(BadPath, t.Span, f)
+}
+
+// badPath is about a path that is no template, with the one that was probably meant.
+func badPath(t syntax.Text, err error, object, field string) diag.Finding {
+	f := diag.Finding{
+		Message: err.Error(),
+		Help:    "write literal segments, {id} for one segment, {rest...} at the end for all that follow",
+		Objects: []string{object}, Field: field,
 	}
+	if meant := meantPattern(t.Value); meant != "" {
+		f.Help = fmt.Sprintf("did you mean %q?", meant)
+		f.Fix = &diag.Fix{Title: fmt.Sprintf("write %q", meant), Edits: []diag.Edit{{Span: t.Span, New: fmt.Sprintf("%q", meant)}}}
+	}
+	return f
 }
 
 // pattern reads a path, once for all Services that have it: they write the same few.

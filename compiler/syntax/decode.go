@@ -81,6 +81,19 @@ func (f *From) decode(n *node) {
 	}
 }
 
+func (p *Peer) decode(n *node) {
+	p.Span = n.span
+	if n.kind == scalar {
+		p.Service.decode(n)
+		return
+	}
+	for key, into := range map[string]*Text{"team": &p.Team, "outsider": &p.Outsider, "identity": &p.Identity, "peer": &p.Peer} {
+		if value := n.get(key); value != nil {
+			into.decode(value)
+		}
+	}
+}
+
 // decode fills v from n: a decodable by itself, a slice of entries from a mapping, a struct by the names of its fields.
 func decode(v reflect.Value, n *node) {
 	if d, ok := v.Addr().Interface().(decodable); ok {
@@ -173,6 +186,8 @@ func newDocument(kind string) any {
 		return new(Outsider)
 	case "Service":
 		return new(Service)
+	case "Test":
+		return new(Test)
 	default:
 		panic("syntax: no struct for the kind " + kind)
 	}

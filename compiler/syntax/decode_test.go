@@ -64,7 +64,7 @@ func match(t *testing.T, path string, typ reflect.Type, s schemaText) {
 		wantType(t, path, types, "boolean")
 	case typ == reflect.TypeFor[Selection]():
 		wantType(t, path, types, "array,object")
-	case typ == reflect.TypeFor[From]():
+	case typ == reflect.TypeFor[From](), typ == reflect.TypeFor[Peer]():
 		wantType(t, path, types, "string,object")
 	case strings.HasPrefix(typ.Name(), "List["):
 		if types != "array" && types != "array,string" {

@@ -114,16 +114,16 @@ var findings = []struct {
 	},
 	{
 		"kind misspelt", "apiVersion: writ.dev/v1alpha1\nkind: service\n",
-		`2:7 SYN-013 unknown kind "service"; expected one of Mesh, Cluster, Team, Outsider, Service`, `did you mean "Service"?`,
+		`2:7 SYN-013 unknown kind "service"; expected one of Mesh, Cluster, Team, Outsider, Service, Test`, `did you mean "Service"?`,
 		"apiVersion: writ.dev/v1alpha1\nkind: Service\n",
 	},
 	{
 		"no kind", "apiVersion: writ.dev/v1alpha1\n", `1:1 SYN-013 the document has no kind`,
-		"add kind: one of Mesh, Cluster, Team, Outsider, Service", "",
+		"add kind: one of Mesh, Cluster, Team, Outsider, Service, Test", "",
 	},
 	{
 		"kind of another type", "apiVersion: writ.dev/v1alpha1\nkind: [Mesh]\n",
-		`2:7 SYN-013 kind is a list; expected one of Mesh, Cluster, Team, Outsider, Service`, "write one of them", "",
+		`2:7 SYN-013 kind is a list; expected one of Mesh, Cluster, Team, Outsider, Service, Test`, "write one of them", "",
 	},
 
 	{

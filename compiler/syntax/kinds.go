@@ -10,7 +10,8 @@ type Kind struct {
 	Name string
 	// Schema is the file in the schema folder.
 	Schema string
-	// Folder is the folder below policies/ that documents of the kind lie in; "" for those that lie in their team's folder.
+	// Folder is the folder below policies/ that documents of the kind lie in; "" for those that lie in their team's folder, or in
+	// whichever folder their owner writes.
 	Folder string
 	// Namespaced kinds have metadata.namespace.
 	Namespaced bool
@@ -23,6 +24,7 @@ var Kinds = []Kind{
 	{Name: "Team", Schema: "team.schema.json", Folder: "platform"},
 	{Name: "Outsider", Schema: "outsider.schema.json"},
 	{Name: "Service", Schema: "service.schema.json", Namespaced: true},
+	{Name: "Test", Schema: "test.schema.json", Namespaced: true},
 }
 
 // Tree is every document of an estate: the shape is right and every scalar knows its place. Each slice is sorted by file and
@@ -33,6 +35,7 @@ type Tree struct {
 	Teams     []*Team
 	Outsiders []*Outsider
 	Services  []*Service
+	Tests     []*Test
 	// Ignores are the `# writ:ignore` comments of all files.
 	Ignores []diag.Ignore
 	// Sources are the bytes of every file that was read, by path: what snippets are cut from and edits apply to.
@@ -85,7 +88,7 @@ type Header struct {
 // Metadata names a document.
 type Metadata struct {
 	Name      Text
-	Namespace Text          // Service only
+	Namespace Text          // Service and Test only
 	Labels    []Entry[Text] // Cluster only
 }
 
@@ -226,6 +229,8 @@ type OutsiderSpec struct {
 	Because  Text
 	Until    Text
 	Intents  List[Intent]
+	// Span covers the spec.
+	Span diag.Span `yaml:"-"`
 }
 
 // Service is a workload and its identity.
@@ -302,4 +307,55 @@ type Per struct {
 	Hosts           List[Text]
 	TargetPorts     []Entry[Int] // by name of port
 	Span            diag.Span    `yaml:"-"`
+}
+
+// Test is assertions about who may call whom.
+type Test struct {
+	Header `yaml:",inline"`
+	Spec   TestSpec
+}
+
+// TestSpec is what a Test says.
+type TestSpec struct {
+	Because  Text
+	Clusters Selection // where the callee runs; everywhere unless said
+	Enforced Bool
+	Allow    List[Assertion]
+	Deny     List[Assertion]
+	Only     List[OnlyAssertion]
+}
+
+// Assertion is about one caller's requests.
+type Assertion struct {
+	From  Peer
+	To    Text
+	Calls `yaml:",inline"`
+	Span  diag.Span `yaml:"-"`
+}
+
+// OnlyAssertion is about everybody's requests but the named callers'.
+type OnlyAssertion struct {
+	To    Text
+	Calls `yaml:",inline"`
+	From  List[Peer]
+	Span  diag.Span `yaml:"-"`
+}
+
+// Calls are the requests that an assertion is about: endpoints by name, or requests in an endpoint's own words.
+type Calls struct {
+	Endpoints List[Text]
+	Port      Text
+	Methods   List[Text] // `any` is kept as the one item "any"
+	Paths     List[Text]
+	GRPC      List[Text] `yaml:"grpc"`
+}
+
+// Peer is a caller as a Test names it: exactly one is written.
+type Peer struct {
+	Service  Text // namespace/name, or a name of the Test's own namespace
+	Team     Text
+	Outsider Text
+	Identity Text
+	Peer     Text // plaintext or any
+	Span     diag.Span
 }

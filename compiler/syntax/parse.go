@@ -71,6 +71,8 @@ func (t *Tree) add(document any) {
 		t.Outsiders = append(t.Outsiders, d)
 	case *Service:
 		t.Services = append(t.Services, d)
+	case *Test:
+		t.Tests = append(t.Tests, d)
 	default:
 		panic(fmt.Sprintf("syntax: no place in the tree for %T", document))
 	}

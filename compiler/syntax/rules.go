@@ -105,7 +105,7 @@ var (
 	wrongCount = &diag.Rule{
 		Code: "SYN-019", Name: "wrong-count", Effect: diag.Stop,
 		Title: "a list or mapping is written and empty",
-		Why:   "An empty list is read as none by one and as all by another; leaving the field out is clear. Only gateways may be [].",
+		Why:   "An empty list is read as none by one and as all by another; leaving the field out is clear. Only gateways, and the callers of a Test's only, may be [].",
 	}
 	listedTwice = &diag.Rule{
 		Code: "SYN-020", Name: "listed-twice", Effect: diag.Stop, Mends: true,

@@ -1,0 +1,322 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"writ.dev/writ/compiler"
+	"writ.dev/writ/compiler/diag"
+	"writ.dev/writ/compiler/model"
+	"writ.dev/writ/compiler/query"
+)
+
+func (a *app) test() *cobra.Command {
+	var coverage bool
+	cmd := &cobra.Command{
+		Use:   "test [NAME...]",
+		Short: "Run the Test documents",
+		Long: "test judges the assertions of Test documents, all of them or those of the named ones. An assertion is proved, for every\n" +
+			"request that its patterns match, in every cluster that its Test selects. `writ check` runs the same tests.\n\n" +
+			"With --coverage it also says which accesses no test would miss if they went, and which endpoints no test guards\n" +
+			"against callers that nobody named.\n\n" +
+			"It exits with 0 when every assertion holds, and with 1 when one does not.",
+		Example: "  writ test\n" +
+			"  writ test identity/addresses-stay-private\n" +
+			"  writ test --coverage",
+		RunE: func(cmd *cobra.Command, args []string) error { return a.runTest(cmd.Context(), args, coverage) },
+	}
+	cmd.Flags().BoolVar(&coverage, "coverage", false, "say also what no test protects")
+	return cmd
+}
+
+// asked opens the repository for questions. Where a finding stops it is told, and nothing can be asked.
+func (a *app) asked(ctx context.Context) (*compiler.Asked, error) {
+	repo, err := a.open()
+	if err != nil {
+		return nil, err
+	}
+	defer repo.Close()
+	hear, done := a.progress()
+	asked, err := compiler.Ask(ctx, repo.FS(), compiler.Options{AsOf: a.asOf, Progress: hear})
+	done()
+	if err != nil || asked.Index != nil {
+		return asked, err
+	}
+	var stops diag.List
+	for _, f := range asked.Findings {
+		if f.Rule.Effect == diag.Stop {
+			stops.Add(f)
+		}
+	}
+	if a.format == formatJSON {
+		if err := a.json(diag.NewDocument(stops, nil)); err != nil {
+			return nil, err
+		}
+		return nil, errFails
+	}
+	if err := diag.Text(a.stdout, stops, asked.Sources, a.textOptions()); err != nil {
+		return nil, err
+	}
+	a.printf("%s: what cannot be read cannot be asked\n", count(len(stops), "finding stops", "findings stop"))
+	return nil, errFails
+}
+
+// ran is a Test with what came of its assertions.
+type ran struct {
+	*model.Test
+	verdicts []query.Verdict
+	found    diag.List
+}
+
+func (r ran) holds() bool {
+	return !slices.ContainsFunc(r.verdicts, func(v query.Verdict) bool { return !v.Holds() }) && len(r.found) == 0
+}
+
+func (a *app) runTest(ctx context.Context, names []string, coverage bool) error {
+	asked, err := a.asked(ctx)
+	if err != nil {
+		return err
+	}
+	tests, err := chosen(results(asked), names)
+	if err != nil {
+		return err
+	}
+	if a.format == formatJSON {
+		err = a.testJSON(asked, tests, coverage)
+	} else {
+		err = a.tellTests(asked, tests, coverage)
+	}
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(tests, func(r ran) bool { return !r.holds() }) {
+		return errFails
+	}
+	return nil
+}
+
+// results are the Tests with their verdicts, and with what was wrong with them before they could be judged.
+func results(asked *compiler.Asked) []ran {
+	var all []ran
+	for _, v := range asked.Judge() {
+		if len(all) == 0 || all[len(all)-1].Test != v.Test {
+			all = append(all, ran{Test: v.Test})
+		}
+		last := &all[len(all)-1]
+		last.verdicts = append(last.verdicts, v)
+		if v.Finding != nil {
+			last.found.Add(*v.Finding)
+		}
+	}
+	for i := range all {
+		for _, f := range asked.Findings {
+			if strings.HasPrefix(f.Rule.Code, "TST-") && slices.Contains(f.Objects, all[i].Object()) {
+				all[i].found.Add(f)
+			}
+		}
+	}
+	return all
+}
+
+func chosen(all []ran, names []string) ([]ran, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	var known []string
+	for _, r := range all {
+		known = append(known, r.Key)
+	}
+	for _, name := range names {
+		if slices.Contains(known, name) {
+			continue
+		}
+		if near := diag.Nearest(name, known); near != "" {
+			return nil, fmt.Errorf("there is no Test %q; did you mean %q?", name, near)
+		}
+		return nil, fmt.Errorf("there is no Test %q", name)
+	}
+	return slices.DeleteFunc(all, func(r ran) bool { return !slices.Contains(names, r.Key) }), nil
+}
+
+func (a *app) tellTests(asked *compiler.Asked, tests []ran, coverage bool) error {
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	assertions, failing := 0, 0
+	var found diag.List
+	for _, r := range tests {
+		word := "ok"
+		if !r.holds() {
+			word = "FAIL"
+			failing++
+		}
+		assertions += len(r.verdicts)
+		found = append(found, r.found...)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", word, r.Key, count(len(r.verdicts), "assertion", "assertions"))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		a.printf("\n")
+		if err := diag.Text(a.stdout, found, asked.Sources, a.textOptions()); err != nil {
+			return err
+		}
+	} else if len(tests) > 0 {
+		a.printf("\n")
+	}
+	end := "all hold"
+	switch {
+	case failing == 1:
+		end = "1 fails"
+	case failing > 1:
+		end = fmt.Sprintf("%d fail", failing)
+	case len(tests) == 0:
+		end = "write one, as a document of kind Test"
+	}
+	a.printf("%s, %s: %s\n", count(len(tests), "test", "tests"), count(assertions, "assertion", "assertions"), end)
+	if coverage {
+		return a.tellCoverage(asked.Coverage())
+	}
+	return nil
+}
+
+// share is how much of a team's is protected.
+type share struct {
+	Team      string `json:"team"`
+	Accesses  int    `json:"accesses"` // that the team's Services and Outsiders call
+	Missed    int    `json:"missed"`   // of these, a test would miss
+	Endpoints int    `json:"endpoints"`
+	Guarded   int    `json:"guarded"`
+}
+
+func shares(c query.Coverage) []share {
+	of := map[string]*share{}
+	at := func(t *model.Team) *share {
+		name := "(platform)"
+		if t != nil {
+			name = t.Name
+		}
+		if of[name] == nil {
+			of[name] = &share{Team: name}
+		}
+		return of[name]
+	}
+	for _, a := range c.Accesses {
+		s := at(a.Thing.Caller.Team())
+		s.Accesses++
+		if a.By != nil {
+			s.Missed++
+		}
+	}
+	for _, e := range c.Endpoints {
+		s := at(e.Thing.Service.Team)
+		s.Endpoints++
+		if e.By != nil {
+			s.Guarded++
+		}
+	}
+	var all []share
+	for _, s := range of {
+		all = append(all, *s)
+	}
+	slices.SortFunc(all, func(a, b share) int { return cmp.Compare(a.Team, b.Team) })
+	return all
+}
+
+func (a *app) tellCoverage(c query.Coverage) error {
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\nTEAM\tCALLS THAT A TEST WOULD MISS\tENDPOINTS THAT A TEST GUARDS")
+	total := share{Team: "all"}
+	for _, s := range shares(c) {
+		total.Accesses, total.Missed = total.Accesses+s.Accesses, total.Missed+s.Missed
+		total.Endpoints, total.Guarded = total.Endpoints+s.Endpoints, total.Guarded+s.Guarded
+		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Team, fraction(s.Missed, s.Accesses), fraction(s.Guarded, s.Endpoints))
+	}
+	fmt.Fprintf(w, "%s\t%s\t%s\n", total.Team, fraction(total.Missed, total.Accesses), fraction(total.Guarded, total.Endpoints))
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	var lines []string
+	for _, s := range c.Accesses {
+		if s.By == nil {
+			lines = append(lines, fmt.Sprintf("  %s (mesh %s)", s.Thing, s.Thing.Callee().Mesh.Name))
+		}
+	}
+	if len(lines) > 0 {
+		a.printf("\nno test would miss:\n%s\n", strings.Join(lines, "\n"))
+	}
+	return nil
+}
+
+func fraction(n, of int) string {
+	if of == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d of %d (%d %%)", n, of, 100*n/of)
+}
+
+// testJSON is a Test for machines.
+type testJSON struct {
+	Name       string          `json:"name"`
+	Team       string          `json:"team"` // "" of the platform or privacy
+	File       string          `json:"file"`
+	Holds      bool            `json:"holds"`
+	Assertions []assertionJSON `json:"assertions"`
+}
+
+type assertionJSON struct {
+	Kind  string `json:"kind"`
+	Line  int    `json:"line"`
+	Holds bool   `json:"holds"`
+}
+
+type testsJSON struct {
+	diag.Document
+	Tests    []testJSON    `json:"tests"`
+	Coverage *coverageJSON `json:"coverage"` // null unless asked for
+}
+
+type coverageJSON struct {
+	Teams []share `json:"teams"`
+	// Missing are the accesses that no test would miss, Unguarded the endpoints that none guards.
+	Missing   []string `json:"missing"`
+	Unguarded []string `json:"unguarded"`
+}
+
+func (a *app) testJSON(asked *compiler.Asked, tests []ran, coverage bool) error {
+	var found diag.List
+	doc := testsJSON{Tests: []testJSON{}}
+	for _, r := range tests {
+		found = append(found, r.found...)
+		t := testJSON{Name: r.Key, File: r.Doc.File, Holds: r.holds(), Assertions: []assertionJSON{}}
+		if r.Team != nil {
+			t.Team = r.Team.Name
+		}
+		for _, v := range r.verdicts {
+			t.Assertions = append(t.Assertions, assertionJSON{v.Kind.String(), v.Span.Start.Line(), v.Holds()})
+		}
+		doc.Tests = append(doc.Tests, t)
+	}
+	found.Sort()
+	doc.Document = diag.NewDocument(found, nil)
+	if coverage {
+		c := asked.Coverage()
+		doc.Coverage = &coverageJSON{Teams: shares(c), Missing: []string{}, Unguarded: []string{}}
+		for _, s := range c.Accesses {
+			if s.By == nil {
+				doc.Coverage.Missing = append(doc.Coverage.Missing, s.Thing.String())
+			}
+		}
+		for _, s := range c.Endpoints {
+			if s.By == nil {
+				doc.Coverage.Unguarded = append(doc.Coverage.Unguarded, s.Thing.String())
+			}
+		}
+	}
+	return a.json(doc)
+}

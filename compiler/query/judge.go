@@ -1,0 +1,323 @@
+package query
+
+import (
+	"net/netip"
+	"slices"
+
+	"writ.dev/writ/compiler/model"
+)
+
+// breach is one way in which an assertion does not hold.
+type breach struct {
+	request Request
+	who     string // the caller, in the words of the assertion or of the access
+	from    *model.Workload
+	to      *model.Workload
+	access  *model.Access // what lets the caller in, nil where nothing does or nothing is enforced
+	open    bool          // the callee takes everything
+	note    string        // why the caller counts, where it is not the access's own
+}
+
+// trial is an assertion in one mesh while it is judged.
+type trial struct {
+	*Index
+	*model.Case
+	enforced bool
+	// without is an access that is thought away: what would break then is what a test protects.
+	without  *model.Access
+	breaches []breach
+	asked    int // callers at workloads that the assertion is about
+}
+
+// judge finds every breach of an assertion, by case, and whether it is about anything at all.
+func (x *Index) judge(a *model.Assertion, without *model.Access) (breaches []breach, vacuous bool) {
+	asked := 0
+	for _, c := range a.Cases {
+		t := &trial{Index: x, Case: c, enforced: a.Test.Doc.Spec.Enforced.Value, without: without}
+		for _, w := range c.Workloads {
+			switch a.Kind {
+			case model.AssertAllow:
+				t.allowed(w)
+			case model.AssertDeny:
+				t.denied(w)
+			default:
+				t.only(w)
+			}
+		}
+		breaches, asked = append(breaches, t.breaches...), asked+t.asked
+	}
+	return breaches, asked == 0
+}
+
+// admissions are the index's without the access that is thought away.
+func (t *trial) admissions(w *model.Workload) []admission {
+	all := t.Index.admissions(w)
+	if t.without == nil {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(ad admission) bool { return ad.access == t.without })
+}
+
+// services are the Services that a peer stands for; the callee does not call itself.
+func (t *trial) services(p model.Peer) []*model.Service {
+	if p.Service != nil {
+		return []*model.Service{p.Service}
+	}
+	var all []*model.Service
+	for _, s := range t.Mesh.Services {
+		if p.Team != nil && s.Team == p.Team && s != t.To {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// allowed asks that each caller may make every request, from wherever its calls can arrive.
+func (t *trial) allowed(w *model.Workload) {
+	for _, p := range t.From {
+		for _, s := range t.services(p) {
+			for _, from := range s.Workloads {
+				if from.Cluster.Discovers(w.Cluster) {
+					t.every(w, s.Key(), from, t.mayFrom(w, from))
+				}
+			}
+		}
+		switch {
+		case p.Outsider != nil:
+			if slices.Contains(p.Outsider.Clusters, w.Cluster) {
+				t.every(w, p.String(), nil, t.mayOutsider(w, p.Outsider))
+			}
+		case p.Identity != "":
+			t.every(w, p.Identity, nil, t.mayIdentity(w, p.Identity))
+		case p.Any || p.Plaintext:
+			t.every(w, p.String(), nil, t.mayAnybody(w))
+		}
+	}
+}
+
+// every asks that the granted endpoints stand for all requests; all says that nothing is refused.
+func (t *trial) every(w *model.Workload, who string, from *model.Workload, may permission) {
+	t.asked++
+	if may.all {
+		return
+	}
+	for _, q := range t.Requests {
+		if r, lacks := missing(w, q, may.endpoints); lacks {
+			t.breaches = append(t.breaches, breach{request: r, who: who, from: from, to: w})
+			return
+		}
+	}
+}
+
+// permission is what a caller may do at a workload.
+type permission struct {
+	all       bool
+	endpoints []*model.Endpoint
+}
+
+// mayFrom is what is meant for calls from a workload or, where that is asked, what becomes of them on the wire.
+func (t *trial) mayFrom(w, from *model.Workload) permission {
+	var may permission
+	if t.enforced && open(w) {
+		may.all = !refusedByTLS(w, from)
+		return may
+	}
+	for _, ad := range t.admissions(w) {
+		own := ad.from == from
+		for _, id := range principals(from) {
+			own = own || t.enforced && ad.admitsIdentity(w.Cluster, id)
+		}
+		if own && !(t.enforced && refusedByTLS(w, from)) {
+			may.endpoints = append(may.endpoints, ad.access.Endpoint)
+		}
+	}
+	return may
+}
+
+// refusedByTLS reports whether a connection ends before a policy sees it: strict refuses whoever has no identity, and a proxy
+// with a trust domain that it does not know.
+func refusedByTLS(w, from *model.Workload) bool {
+	if from.Stages.MTLS == model.MTLSNone {
+		return w.Stages.MTLS == model.MTLSStrict
+	}
+	return w.Stages.MTLS != model.MTLSNone && !w.Cluster.Accepts(from.Cluster.TrustDomain())
+}
+
+func (t *trial) mayOutsider(w *model.Workload, o *model.Outsider) permission {
+	if t.enforced && open(w) && (o.Doc.Spec.Identity.Value != "" || w.Stages.MTLS != model.MTLSStrict) {
+		return permission{all: true}
+	}
+	var may permission
+	for _, ad := range t.admissions(w) {
+		if ad.access.Caller.Outsider == o {
+			may.endpoints = append(may.endpoints, ad.access.Endpoint)
+		}
+	}
+	return may
+}
+
+func (t *trial) mayIdentity(w *model.Workload, identity string) permission {
+	if t.enforced && open(w) {
+		return permission{all: true}
+	}
+	var may permission
+	for _, ad := range t.admissions(w) {
+		if ad.admitsIdentity(w.Cluster, identity) {
+			may.endpoints = append(may.endpoints, ad.access.Endpoint)
+		}
+	}
+	return may
+}
+
+// mayAnybody is what peers may do whoever they are: nothing is ever meant for them, and all is open to them where nothing is
+// enforced.
+func (t *trial) mayAnybody(w *model.Workload) permission {
+	return permission{all: t.enforced && open(w) && w.Stages.MTLS != model.MTLSStrict}
+}
+
+// denied asks that no caller may make any request. A Service is asked for by all of its identities, also those of clusters that
+// do not discover the callee: whoever has the identity may find a way there.
+func (t *trial) denied(w *model.Workload) {
+	for _, p := range t.From {
+		for _, s := range t.services(p) {
+			for _, from := range s.Workloads {
+				t.none(w, s.Key(), from, open(w) && !refusedByTLS(w, from), t.reaches(w, from))
+			}
+		}
+		strict := w.Stages.MTLS == model.MTLSStrict
+		switch {
+		case p.Outsider != nil:
+			names, ranges := outsiderPeers(p.Outsider)
+			t.none(w, p.String(), nil, open(w) && (len(names) > 0 || !strict), func(ad admission) bool {
+				return ad.access.Caller.Outsider == p.Outsider || overlap(ad.cidrs, ranges) ||
+					slices.ContainsFunc(names, func(id string) bool { return ad.admitsIdentity(w.Cluster, id) })
+			})
+		case p.Identity != "":
+			t.none(w, p.Identity, nil, open(w), func(ad admission) bool { return ad.admitsIdentity(w.Cluster, p.Identity) })
+		case p.Plaintext:
+			t.none(w, p.String(), nil, open(w) && !strict, admission.plaintext)
+		case p.Any:
+			t.none(w, p.String(), nil, open(w), func(admission) bool { return true })
+		}
+	}
+}
+
+// reaches selects the admissions that let calls of the workload in: those that are meant for it, and those of its identities.
+func (t *trial) reaches(w, from *model.Workload) func(admission) bool {
+	return func(ad admission) bool {
+		return ad.from == from || slices.ContainsFunc(principals(from), func(id string) bool { return ad.admitsIdentity(w.Cluster, id) })
+	}
+}
+
+// none asks that no admission of those that let the caller in shares a request with the assertion.
+func (t *trial) none(w *model.Workload, who string, from *model.Workload, open bool, lets func(admission) bool) {
+	t.asked++
+	if t.enforced && open {
+		r, _ := shared(w, t.Requests[0], t.Requests[0])
+		t.breaches = append(t.breaches, breach{request: r, who: who, from: from, to: w, open: true})
+		return
+	}
+	for _, ad := range t.admissions(w) {
+		if !lets(ad) {
+			continue
+		}
+		if r, ok := t.meets(w, ad); ok {
+			b := breach{request: r, who: who, from: from, to: w, access: ad.access}
+			if from != nil && ad.access.Caller.Service != from.Service {
+				b.note = who + " has the identity of " + ad.access.Caller.Key()
+			}
+			t.breaches = append(t.breaches, b)
+			return
+		}
+	}
+}
+
+// meets finds a request of the assertion that the admission lets in.
+func (t *trial) meets(w *model.Workload, ad admission) (Request, bool) {
+	for _, q := range t.Requests {
+		if r, ok := shared(w, q, ad.access.Endpoint); ok {
+			return r, true
+		}
+	}
+	return Request{}, false
+}
+
+// only asks that whoever is let in is one of the named callers: by its name, and by what its identity is to the callee.
+func (t *trial) only(w *model.Workload) {
+	t.asked++
+	if t.enforced && open(w) && !t.names(func(p model.Peer) bool { return p.Any }) {
+		r, _ := shared(w, t.Requests[0], t.Requests[0])
+		t.breaches = append(t.breaches, breach{request: r, who: "anybody", to: w, open: true})
+		return
+	}
+	told := map[string]bool{}
+	for _, ad := range t.admissions(w) {
+		r, ok := t.meets(w, ad)
+		if !ok {
+			continue
+		}
+		if who, note := t.stranger(w, ad); who != "" && !told[who] {
+			told[who] = true
+			t.breaches = append(t.breaches, breach{request: r, who: who, from: ad.from, to: w, access: ad.access, note: note})
+		}
+	}
+}
+
+// stranger is somebody whom the admission lets in and the assertion does not name, "" where there is nobody.
+func (t *trial) stranger(w *model.Workload, ad admission) (who, note string) {
+	caller := ad.access.Caller
+	if !t.named(caller) && !t.namedByWire(ad) {
+		return caller.Key(), ""
+	}
+	for _, principal := range ad.principals {
+		for _, twin := range t.bearers(w.Cluster, principal) {
+			if twin.Service != caller.Service && !t.named(model.Caller{Service: twin.Service}) && !t.namedByWire(newAdmission(ad.access, twin)) {
+				return twin.Service.Key(), twin.Service.Key() + " has the identity of " + caller.Key()
+			}
+		}
+	}
+	return "", ""
+}
+
+func (t *trial) names(is func(model.Peer) bool) bool { return slices.ContainsFunc(t.From, is) }
+
+// named reports whether the assertion names the caller by its document.
+func (t *trial) named(c model.Caller) bool {
+	return t.names(func(p model.Peer) bool {
+		switch {
+		case p.Any:
+			return true
+		case c.Outsider != nil:
+			return p.Outsider == c.Outsider
+		default:
+			return p.Service == c.Service || p.Team != nil && p.Team == c.Service.Team
+		}
+	})
+}
+
+// namedByWire reports whether the assertion names all that the admission shows to a policy: its identities, or its addresses.
+func (t *trial) namedByWire(ad admission) bool {
+	if ad.plaintext() {
+		return t.names(func(p model.Peer) bool {
+			if p.Outsider == nil {
+				return p.Plaintext
+			}
+			_, ranges := outsiderPeers(p.Outsider)
+			return len(ad.cidrs) > 0 && !slices.ContainsFunc(ad.cidrs, func(c netip.Prefix) bool { return !within(c, ranges) })
+		})
+	}
+	return len(ad.principals) > 0 && !slices.ContainsFunc(ad.principals, func(id string) bool {
+		return !t.names(func(p model.Peer) bool {
+			return p.Identity == id || p.Outsider != nil && p.Outsider.Doc.Spec.Identity.Value == id
+		})
+	})
+}
+
+func overlap(a, b []netip.Prefix) bool {
+	return slices.ContainsFunc(a, func(p netip.Prefix) bool { return slices.ContainsFunc(b, p.Overlaps) })
+}
+
+// within reports whether one of the ranges holds all of c.
+func within(c netip.Prefix, ranges []netip.Prefix) bool {
+	return slices.ContainsFunc(ranges, func(r netip.Prefix) bool { return r.Bits() <= c.Bits() && r.Overlaps(c) })
+}

@@ -1,0 +1,209 @@
+package query
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"writ.dev/writ/compiler/diag"
+	"writ.dev/writ/compiler/model"
+)
+
+// Verdict is what came of an assertion.
+type Verdict struct {
+	*model.Assertion
+	// Finding says why the assertion does not hold, nil where it does. A Broken assertion was not judged: its names have findings of
+	// their own.
+	Finding *diag.Finding
+}
+
+// Holds reports whether the assertion was judged and holds.
+func (v Verdict) Holds() bool { return v.Finding == nil && !v.Broken }
+
+// Judge judges every assertion of every Test, in the order of the documents.
+func (x *Index) Judge() []Verdict {
+	var all []Verdict
+	for _, t := range x.checked.Estate().Tests {
+		for _, a := range t.Assertions {
+			v := Verdict{Assertion: a}
+			if !a.Broken {
+				v.Finding = x.verdict(a)
+			}
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+func (x *Index) verdict(a *model.Assertion) *diag.Finding {
+	breaches, vacuous := x.judge(a, nil)
+	f := &diag.Finding{Span: a.Span, Objects: []string{a.Test.Object()}, Field: a.Field}
+	switch {
+	case vacuous:
+		f.Rule = VacuousAssertion
+		f.Message = x.vacuous(a)
+		f.Help = "name clusters, a caller and a callee that meet somewhere, or delete the assertion"
+		return f
+	case len(breaches) == 0:
+		return nil
+	}
+	f.Rule = TestFails
+	f.Message, f.Help, f.Related = x.tell(a, breaches)
+	for _, b := range breaches {
+		f.Items = append(f.Items, b.String())
+	}
+	f.Items = unique(f.Items)
+	return f
+}
+
+func (x *Index) vacuous(a *model.Assertion) string {
+	if len(a.Cases) == 0 {
+		return fmt.Sprintf("%s is about a Service that is in none of the clusters", a.Test.Key)
+	}
+	callee := a.Cases[0].To.Key()
+	var in []string
+	for _, c := range a.Cases {
+		in = append(in, clusterNames(c.Workloads)...)
+	}
+	if a.Kind == model.AssertAllow {
+		return fmt.Sprintf("no call of the caller arrives at %s in %s", callee, join(unique(in)))
+	}
+	return fmt.Sprintf("the caller is in no mesh where %s is (%s)", callee, join(unique(in)))
+}
+
+// String names the breach for fingerprints: whom it is about and where.
+func (b breach) String() string {
+	if b.from != nil {
+		return fmt.Sprintf("%s from %s to %s in %s", b.who, b.from.Cluster.Name, b.to.Service.Key(), b.to.Cluster.Name)
+	}
+	return fmt.Sprintf("%s to %s in %s", b.who, b.to.Service.Key(), b.to.Cluster.Name)
+}
+
+// tell tells the first breach, with the places to look at, and counts the others.
+func (x *Index) tell(a *model.Assertion, breaches []breach) (message, help string, places []diag.Related) {
+	b := breaches[0]
+	where := "in " + join(clustersOf(b, breaches))
+	callee := b.to.Service.Key()
+	switch {
+	case a.Kind == model.AssertAllow:
+		message = fmt.Sprintf("%s may not %s of %s %s", b.who, b.request, callee, where)
+		message, help, places = x.lacking(a, b, message)
+	case b.open:
+		message = fmt.Sprintf("%s may %s of %s %s: nothing is enforced there", b.who, b.request, callee, where)
+		help = "enforce there (`authz: enforce`), leave the clusters out, or judge what is meant (`enforced: false`)"
+		places = []diag.Related{{Span: b.to.Stages.AuthzBy, Message: "authz: " + b.to.Stages.Authz.String()}}
+	default:
+		message = fmt.Sprintf("%s may %s of %s %s, by %s", b.who, b.request, callee, where, b.access.Endpoint.Name)
+		help = "take the intent or its consent away, or let the Test say that this is meant"
+		places = related(b.access)
+	}
+	if b.note != "" {
+		message += ": " + b.note
+	}
+	if others := strangers(breaches, b); len(others) > 0 {
+		message += "; so may " + some(others)
+		if a.Kind == model.AssertAllow {
+			message = strings.Replace(message, "; so may ", "; nor may ", 1)
+		}
+	}
+	if reason := a.Test.Doc.Spec.Because; reason.Value != "" {
+		places = append(places, diag.Related{Span: reason.Span, Message: "the Test is there because " + reason.Value})
+	}
+	return message, help, slices.DeleteFunc(places, func(r diag.Related) bool { return r.Span.IsZero() })
+}
+
+// clustersOf are the callee's clusters in which the caller of the breach has one.
+func clustersOf(b breach, all []breach) []string {
+	var names []string
+	for _, o := range all {
+		if o.who == b.who && o.to.Service.Key() == b.to.Service.Key() {
+			names = append(names, o.to.Cluster.Name)
+		}
+	}
+	return unique(names)
+}
+
+func strangers(all []breach, but breach) []string {
+	var names []string
+	for _, b := range all {
+		if b.who != but.who {
+			names = append(names, b.who)
+		}
+	}
+	return unique(names)
+}
+
+// lacking says why a request that must be allowed is not.
+func (x *Index) lacking(a *model.Assertion, b breach, message string) (_, help string, places []diag.Related) {
+	who := x.asking(b)
+	want := wish{request: &b.request}
+	if !b.request.Port.HTTP() {
+		want = wish{endpoint: x.wholePort(b)}
+	}
+	if want.request == nil && want.endpoint == nil {
+		return message + ": it offers no endpoint for all of the port", "the provider declares one (`port:` alone)", nil
+	}
+	d := x.decide(who, b.from, b.to, want)
+	if d.outcome == Meant { // and not enforced so: the connection ends before
+		return message + ": mutual TLS refuses it", "see the stages of both sides (`mtls`)", nil
+	}
+	message += ": " + x.why(d, who, b.from, b.to)
+	help = fmt.Sprintf("`writ explain %s %s` shows what would allow it, or let the Test not ask for it", shellName(who), b.to.Service.Key())
+	switch {
+	case d.access != nil:
+		places = append(places, diag.Related{Span: d.access.Span(), Message: "the intent"})
+	case d.endpoint != nil:
+		places = append(places, diag.Related{Span: d.endpoint.Key.Span, Message: "the endpoint"})
+	}
+	if f := x.objectionOf(d, who); f != nil {
+		places = append(places, diag.Related{Span: f.Span, Message: f.Rule.Code})
+	}
+	return message, help, places
+}
+
+func (x *Index) objectionOf(d decision, who asker) *diag.Finding {
+	if d.rule == nil {
+		return nil
+	}
+	return x.objection(d, who)
+}
+
+// asking is the caller of a breach of an allow, which every caller of an access is.
+func (x *Index) asking(b breach) asker {
+	if b.from != nil {
+		return asker{caller: model.Caller{Service: b.from.Service}}
+	}
+	for _, o := range b.to.Cluster.Mesh.Outsiders {
+		if b.who == "outsider "+o.Name {
+			return asker{caller: model.Caller{Outsider: o}}
+		}
+	}
+	if strings.Count(b.who, "/") == 4 {
+		return asker{identity: b.who}
+	}
+	return asker{}
+}
+
+// wholePort is an endpoint that stands for everything on the port of the breach, nil where there is none.
+func (x *Index) wholePort(b breach) *model.Endpoint {
+	for _, e := range b.to.Service.Endpoints {
+		if !e.Broken && e.Port != nil && e.Methods == nil && e.Paths == nil && b.to.TargetPorts[e.Port.Name] == b.to.TargetPorts[b.request.Port.Name] {
+			return e
+		}
+	}
+	return nil
+}
+
+// shellName is the caller as `writ explain` takes it.
+func shellName(who asker) string {
+	switch {
+	case who.caller.Outsider != nil:
+		return "outsider/" + who.caller.Outsider.Name
+	case who.caller.Service != nil:
+		return who.caller.Service.Key()
+	case who.identity != "":
+		return who.identity
+	default:
+		return "plaintext"
+	}
+}
