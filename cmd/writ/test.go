@@ -241,16 +241,28 @@ func (a *app) tellCoverage(c query.Coverage) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	var lines []string
-	for _, s := range c.Accesses {
-		if s.By == nil {
-			lines = append(lines, fmt.Sprintf("  %s (mesh %s)", s.Thing, s.Thing.Callee().Mesh.Name))
-		}
-	}
-	if len(lines) > 0 {
+	if lines := missed(c); len(lines) > 0 {
 		a.printf("\nno test would miss:\n%s\n", strings.Join(lines, "\n"))
 	}
 	return nil
+}
+
+// missed are the accesses that no test would miss, a line for each caller and callee of a mesh.
+func missed(c query.Coverage) []string {
+	endpoints := map[string][]string{}
+	for _, s := range c.Accesses {
+		if s.By == nil {
+			a := s.Thing
+			key := fmt.Sprintf("  %s, %s -> %s", a.Callee().Mesh.Name, a.Caller.Key(), a.Callee().Key())
+			endpoints[key] = append(endpoints[key], a.Endpoint.Name)
+		}
+	}
+	var lines []string
+	for key, names := range endpoints {
+		lines = append(lines, key+" "+strings.Join(names, ", "))
+	}
+	slices.Sort(lines)
+	return lines
 }
 
 func fraction(n, of int) string {

@@ -93,8 +93,8 @@ func (x *Index) decideEndpoint(who asker, from, to *model.Workload, e *model.End
 	if !who.known() {
 		return x.stranger(who, to, e)
 	}
-	if i := slices.IndexFunc(x.to[e.Service], is); i >= 0 {
-		a := x.to[e.Service][i]
+	if i := slices.IndexFunc(x.accesses[e.Service], is); i >= 0 {
+		a := x.accesses[e.Service][i]
 		if rule := x.checked.WithheldBy(a, from); rule != nil {
 			return decision{Withheld, e, a, rule}
 		}

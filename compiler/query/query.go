@@ -17,7 +17,7 @@ import (
 type Index struct {
 	checked  check.Checked
 	findings diag.List
-	to       map[*model.Service][]*model.Access
+	accesses map[*model.Service][]*model.Access
 	users    map[account][]*model.Workload
 	admitted map[*model.Workload][]admission
 	pending  map[*model.Service][]*model.Access // accesses that wait for consent
@@ -33,14 +33,14 @@ type account struct {
 func NewIndex(c check.Checked, findings diag.List) *Index {
 	x := &Index{
 		checked: c, findings: findings,
-		to:       map[*model.Service][]*model.Access{},
+		accesses: map[*model.Service][]*model.Access{},
 		users:    map[account][]*model.Workload{},
 		admitted: map[*model.Workload][]admission{},
 		pending:  map[*model.Service][]*model.Access{},
 	}
 	for _, m := range c.Estate().Meshes {
 		for _, a := range m.Accesses {
-			x.to[a.Callee()] = append(x.to[a.Callee()], a)
+			x.accesses[a.Callee()] = append(x.accesses[a.Callee()], a)
 		}
 		for _, a := range m.Pending {
 			x.pending[a.Callee()] = append(x.pending[a.Callee()], a)
@@ -76,7 +76,7 @@ func (x *Index) admissions(w *model.Workload) []admission {
 		return all
 	}
 	var all []admission
-	for _, a := range x.to[w.Service] {
+	for _, a := range x.accesses[w.Service] {
 		for leg := range a.LegsTo(w) {
 			if x.checked.Holds(a, leg.From) {
 				all = append(all, newAdmission(a, leg.From))

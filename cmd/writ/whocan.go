@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"writ.dev/writ/compiler/diag"
+	"writ.dev/writ/compiler/query"
+)
+
+func (a *app) whoCan() *cobra.Command {
+	return &cobra.Command{
+		Use:   "who-can TO [ENDPOINT]",
+		Short: "List who can call a Service, why, and who agreed",
+		Long: "who-can lists every caller of a Service, or of one of its endpoints: in which clusters, what for, who agreed and where that is\n" +
+			"written. It lists what is meant, and says where that is not enforced.\n\n" +
+			"TO is a Service as namespace/name, or the name alone where one namespace has it.",
+		Example: "  writ who-can identity/customers\n" +
+			"  writ who-can customers read-address --format json",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 || len(args) == 2 {
+				return nil
+			}
+			return fmt.Errorf("%q takes a Service and at most one endpoint; see %q", cmd.CommandPath(), cmd.CommandPath()+" --help")
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			to, endpoint, _ := strings.Cut(args[0], ":")
+			if len(args) == 2 {
+				endpoint = args[1]
+			}
+			return a.runWhoCan(cmd.Context(), to, endpoint)
+		},
+	}
+}
+
+func (a *app) runWhoCan(ctx context.Context, to, endpoint string) error {
+	asked, err := a.asked(ctx)
+	if err != nil {
+		return err
+	}
+	callers, err := asked.WhoCan(to, endpoint)
+	if err != nil {
+		return err
+	}
+	if a.format == formatJSON {
+		return a.json(newCallersJSON(callers))
+	}
+	return a.tellCallers(callers)
+}
+
+func (a *app) tellCallers(c *query.Callers) error {
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	if len(c.Entries) > 0 {
+		fmt.Fprintln(w, "ENDPOINT\tCALLER\tCLUSTERS\tCONSENT\tBECAUSE")
+	} else {
+		a.printf("nobody is meant to call it\n")
+	}
+	for _, e := range c.Entries {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", e.Endpoint, e.Caller, stages(e), consent(e), diag.Visible(e.Because))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if len(c.Open) > 0 {
+		a.printf("\n* not enforced: in %s whoever reaches it can call it\n", strings.Join(c.Open, ", "))
+	}
+	told := map[string]bool{}
+	for _, e := range c.Entries {
+		if len(e.Alike) > 0 && !told[e.Caller] {
+			told[e.Caller] = true
+			a.printf("! policies cannot tell %s from %s\n", strings.Join(e.Alike, ", "), e.Caller)
+		}
+	}
+	for _, waiting := range c.Waiting {
+		a.printf("waits for consent: %s\n", waiting)
+	}
+	for _, withheld := range c.Withheld {
+		a.printf("withheld: %s\n", withheld)
+	}
+	return nil
+}
+
+// stages are the clusters of an entry, marked where nothing is enforced.
+func stages(e query.Entry) string {
+	var all []string
+	for _, name := range e.Clusters {
+		if !slices.Contains(e.Enforced, name) {
+			name += "*"
+		}
+		all = append(all, name)
+	}
+	return strings.Join(all, " ")
+}
+
+// consent is the kind of it, with the line where it is given.
+func consent(e query.Entry) string {
+	if e.Agreed.IsZero() {
+		return e.Consent
+	}
+	return fmt.Sprintf("%s (%s:%d)", e.Consent, diag.Visible(e.Agreed.File), e.Agreed.Start.Line())
+}
+
+// callersJSON is the answer for machines.
+type callersJSON struct {
+	Callers  []callerJSON `json:"callers"`
+	Open     []string     `json:"open"` // clusters where whoever reaches it can call it
+	Waiting  []string     `json:"waiting"`
+	Withheld []string     `json:"withheld"`
+}
+
+type callerJSON struct {
+	Endpoint string    `json:"endpoint"`
+	Caller   string    `json:"caller"`
+	Team     string    `json:"team"` // "" of the platform's
+	Meshes   []string  `json:"meshes"`
+	Clusters []string  `json:"clusters"`
+	Enforced []string  `json:"enforced"` // those of the clusters where others are refused
+	Because  string    `json:"because"`
+	Consent  string    `json:"consent"`
+	Asked    *lineJSON `json:"asked"`
+	Agreed   *lineJSON `json:"agreed"` // null where one team owns both sides
+	Alike    []string  `json:"alike"`  // whom policies cannot tell from the caller
+}
+
+type lineJSON struct {
+	Path string `json:"path"`
+	Line int    `json:"line"`
+}
+
+func newLineJSON(s diag.Span) *lineJSON {
+	if s.IsZero() {
+		return nil
+	}
+	return &lineJSON{s.File, s.Start.Line()}
+}
+
+func newCallersJSON(c *query.Callers) callersJSON {
+	doc := callersJSON{Callers: []callerJSON{}, Open: list(c.Open), Waiting: list(c.Waiting), Withheld: list(c.Withheld)}
+	for _, e := range c.Entries {
+		doc.Callers = append(doc.Callers, callerJSON{
+			Endpoint: e.Endpoint, Caller: e.Caller, Team: e.Team, Meshes: list(e.Meshes), Clusters: list(e.Clusters), Enforced: list(e.Enforced),
+			Because: e.Because, Consent: e.Consent, Asked: newLineJSON(e.Asked), Agreed: newLineJSON(e.Agreed), Alike: list(e.Alike),
+		})
+	}
+	return doc
+}
