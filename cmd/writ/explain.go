@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"writ.dev/writ/compiler"
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/query"
 )
@@ -62,7 +61,7 @@ func (a *app) runExplain(ctx context.Context, q query.Question) error {
 	if a.format == formatJSON {
 		err = a.json(newAnswerJSON(answer))
 	} else {
-		a.tellAnswer(asked, answer)
+		a.tellAnswer(answer)
 	}
 	if err == nil && !answer.Yes {
 		return errFails
@@ -70,7 +69,7 @@ func (a *app) runExplain(ctx context.Context, q query.Question) error {
 	return err
 }
 
-func (a *app) tellAnswer(asked *compiler.Asked, answer *query.Answer) {
+func (a *app) tellAnswer(answer *query.Answer) {
 	for i, p := range answer.Parts {
 		if i > 0 {
 			a.printf("\n")
@@ -79,7 +78,7 @@ func (a *app) tellAnswer(asked *compiler.Asked, answer *query.Answer) {
 		a.steps(p.Steps, "  ")
 		a.steps(p.Warnings, "  ! ")
 		if p.Remedy != nil {
-			a.remedy(asked, p.Remedy)
+			a.remedy(p.Remedy)
 		}
 	}
 }
@@ -100,7 +99,7 @@ func (a *app) steps(steps []query.Step, lead string) {
 	}
 }
 
-func (a *app) remedy(asked *compiler.Asked, r *query.Remedy) {
+func (a *app) remedy(r *query.Remedy) {
 	if r.Instead != "" {
 		a.printf("  to allow it: %s\n", strings.ReplaceAll(r.Instead, "\n", "\n  "))
 		return

@@ -309,7 +309,7 @@ func (e *editor) definition(file, text string) string {
 	}
 	name, err := filepath.Rel(e.root, at.URI.FsPath())
 	e.must(err)
-	line := strings.Split(e.read(name), "\n")[at.Range.Start.Line()]
+	line := strings.Split(e.read(name), "\n")[at.Range.Start.Line]
 	return filepath.ToSlash(name) + " " + line[at.Range.Start.Character:at.Range.End.Character]
 }
 

@@ -20,24 +20,24 @@ var update = flag.Bool("update", false, "write the README's outputs anew")
 var block = regexp.MustCompile("(?s)<!-- (output|file|part of): ([^\n]*?) -->\n```[a-z]+\n(.*?)```\n")
 
 // outputs are what the README shows of commands: each is run in a copy of the repository, as the README tells it.
-var outputs = map[string]func(t *testing.T, root string) string{
-	"make run": func(t *testing.T, root string) string {
+var outputs = map[string]func(t *testing.T, root, command string) string{
+	"make run": func(t *testing.T, root, _ string) string {
 		var all strings.Builder
 		for _, args := range makeRun(t) {
 			all.WriteString(writ(t, root, args...))
 		}
 		return all.String()
 	},
-	"writ check, with the typo": func(t *testing.T, root string) string {
+	"writ check, with the typo": func(t *testing.T, root, _ string) string {
 		substitute(t, filepath.Join(root, "policies/teams/storefront/recommendationservice.yaml"), "[list-products]", "[list-product]")
 		return writ(t, root, "check")
 	},
-	"writ prove, after a hand": func(t *testing.T, root string) string {
+	"writ prove, after a hand": func(t *testing.T, root, _ string) string {
 		substitute(t, filepath.Join(root, "out/eu-1/orders/authorizationpolicy-cartservice.yaml"), "CartService/AddItem", "CartService/{*}")
 		told, _, _ := strings.Cut(writ(t, root, "prove"), "\n\n") // the first finding
 		return told + "\n"
 	},
-	"writ build, with the wishlist": func(t *testing.T, root string) string {
+	"writ build, with the wishlist": func(t *testing.T, root, _ string) string {
 		wishlist := regexp.MustCompile("(?s)```yaml\n(# (policies/[^\n]*wishlist.yaml)\n.*?)```").FindStringSubmatch(readme(t))
 		if wishlist == nil {
 			t.Fatal("the README shows no wishlist.yaml")
@@ -45,6 +45,15 @@ var outputs = map[string]func(t *testing.T, root string) string{
 		write(t, filepath.Join(root, wishlist[2]), wishlist[1])
 		return writ(t, root, "build")
 	},
+	"writ test":                           question,
+	"writ explain cart-expiry redis-cart": question,
+	"writ explain synthetic-shopper frontend PUT /cart": question,
+	"writ who-can cartservice get-cart":                 question,
+}
+
+// question is what a command prints about the example as it is.
+func question(t *testing.T, root, command string) string {
+	return writ(t, root, strings.Fields(command)[1:]...)
 }
 
 // TestREADME holds every output, file and excerpt that the README shows against what is really so.
@@ -63,7 +72,7 @@ func TestREADME(t *testing.T) {
 				t.Errorf("the README shows the output of %q, which no test runs", of)
 				return b
 			}
-			now = run(t, repository(t))
+			now = run(t, repository(t), of)
 		case "file":
 			now = withoutModeline(read(t, "../../"+of))
 		case "part of":
@@ -90,7 +99,7 @@ func TestREADME(t *testing.T) {
 // TestREADMENamesEveryCommand keeps the table of commands complete.
 func TestREADMENamesEveryCommand(t *testing.T) {
 	text := readme(t)
-	for _, c := range strings.Fields("build check prove fix fmt rules schema lsp init version completion") {
+	for _, c := range strings.Fields("build check prove test explain who-can fix fmt rules schema lsp init version completion") {
 		if !strings.Contains(text, "`writ "+c) {
 			t.Errorf("the README does not name `writ %s`", c)
 		}

@@ -34,6 +34,7 @@ func newRoot(a *app) *cobra.Command {
 		Example: "  writ init shop            # a small repository to begin with\n" +
 			"  writ build                # policies/ -> out/\n" +
 			"  writ check --base main    # everything a pull request must pass\n" +
+			"  writ explain checkout customers\n" +
 			"  writ rules REF-001        # what a code means, with examples",
 		SilenceErrors:      true,
 		SilenceUsage:       true,

@@ -122,12 +122,12 @@ func (t *trial) mayFrom(w, from *model.Workload) permission {
 		may.all = !refusedByTLS(w, from)
 		return may
 	}
+	if t.enforced && refusedByTLS(w, from) {
+		return may
+	}
+	reaches := t.reaches(w, from)
 	for _, ad := range t.admissions(w) {
-		own := ad.from == from
-		for _, id := range principals(from) {
-			own = own || t.enforced && ad.admitsIdentity(w.Cluster, id)
-		}
-		if own && !(t.enforced && refusedByTLS(w, from)) {
+		if ad.from == from || t.enforced && reaches(ad) {
 			may.endpoints = append(may.endpoints, ad.access.Endpoint)
 		}
 	}
@@ -267,6 +267,11 @@ func (t *trial) only(w *model.Workload) {
 func (t *trial) stranger(w *model.Workload, ad admission) (who, note string) {
 	caller := ad.access.Caller
 	if !t.named(caller) && !t.namedByWire(ad) {
+		for _, id := range ad.principals {
+			if t.names(func(p model.Peer) bool { return p.Identity == id }) {
+				return caller.Key(), "it has other identities than the named one"
+			}
+		}
 		return caller.Key(), ""
 	}
 	for _, principal := range ad.principals {

@@ -32,7 +32,7 @@ func (r *Remedy) Fix() *diag.Fix {
 const reason = "<what for, in a sentence that the other team understands>"
 
 // remedy finds the edit for the nearest of what is not meant.
-func (x *Index) remedy(who asker, from, to *model.Workload, d decision, want wish) *Remedy {
+func (x *Index) remedy(who asker, to *model.Workload, d decision, want wish) *Remedy {
 	switch d.outcome {
 	case NoWay:
 		return x.openWay(who, to, want)

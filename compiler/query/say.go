@@ -260,7 +260,7 @@ func (s sayer) requestStep() (Step, bool) {
 	case s.want.request == nil:
 		return Step{}, false
 	case s.endpoint == nil:
-		return Step{"request", fmt.Sprintf("%s offers %s", s.to.Service.Key(), s.nearest()), s.to.Service.Doc.Metadata.Name.Span}, true
+		return Step{"request", fmt.Sprintf("%s takes %s", s.to.Service.Key(), s.nearest()), s.to.Service.Doc.Metadata.Name.Span}, true
 	default:
 		return Step{"request", "is endpoint " + s.endpoint.Name, s.endpoint.Key.Span}, true
 	}
@@ -280,7 +280,7 @@ func (s sayer) nearest() string {
 	}
 	switch {
 	case len(same) > 0:
-		return "there " + some(same) + " alone"
+		return some(same) + " there, and nothing else"
 	case len(all) == 0:
 		return "nothing over HTTP"
 	default:
@@ -369,11 +369,11 @@ func (s sayer) letInAnyway() []Step {
 	}
 	for _, p := range s.pairs {
 		for _, ad := range s.admissions(p.to) {
-			if ad.access.Caller == s.caller || p.decision.endpoint != nil && ad.access.Endpoint != p.decision.endpoint {
+			if ad.access.Caller == s.caller || p.endpoint == nil || ad.access.Endpoint != p.endpoint {
 				continue
 			}
 			for _, id := range principals(p.from) {
-				if p.decision.endpoint != nil && ad.admitsIdentity(p.to.Cluster, id) {
+				if ad.admitsIdentity(p.to.Cluster, id) {
 					return []Step{{"let in anyway", fmt.Sprintf("its identity is that of %s, which may", ad.access.Caller.Key()), ad.access.Span()}}
 				}
 			}
@@ -387,5 +387,36 @@ func (s sayer) remedy() *Remedy {
 	if len(s.endpoints()) > 1 {
 		return &Remedy{Instead: fmt.Sprintf("ask about one of them, like %s:%s, and this says which lines would allow it", s.to.Service.Key(), s.endpoints()[0])}
 	}
-	return s.Index.remedy(s.asker, s.from, s.to, s.decision, s.want)
+	r := s.Index.remedy(s.asker, s.to, s.decision, s.want)
+	if r != nil && len(r.Changes) > 0 {
+		if elsewhere := s.elsewhere(); len(elsewhere) > 0 {
+			r.Also = append(r.Also, "the same in "+join(elsewhere)+": documents speak of all clusters of both sides")
+		}
+	}
+	return r
+}
+
+// elsewhere are clusters that the answer is not about and the edit is, since one document speaks of all.
+func (s sayer) elsewhere() []string {
+	var all []string
+	for _, m := range s.checked.Estate().Meshes {
+		callee := m.Service(s.to.Service.Key())
+		if callee == nil {
+			continue
+		}
+		who := s.asker
+		if c := s.caller.Service; c != nil {
+			if who.caller.Service = m.Service(c.Key()); who.caller.Service == nil {
+				continue
+			}
+		} else if m != s.to.Cluster.Mesh {
+			continue
+		}
+		for _, to := range callee.Workloads {
+			if slices.ContainsFunc(who.sources(), func(from *model.Workload) bool { return arrives(who, from, to) }) {
+				all = append(all, to.Cluster.Name)
+			}
+		}
+	}
+	return slices.DeleteFunc(unique(all), func(name string) bool { return slices.Contains(s.clusters(), name) })
 }

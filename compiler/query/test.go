@@ -87,7 +87,7 @@ func (x *Index) tell(a *model.Assertion, breaches []breach) (message, help strin
 	switch {
 	case a.Kind == model.AssertAllow:
 		message = fmt.Sprintf("%s may not %s of %s %s", b.who, b.request, callee, where)
-		message, help, places = x.lacking(a, b, message)
+		message, help, places = x.lacking(b, message)
 	case b.open:
 		message = fmt.Sprintf("%s may %s of %s %s: nothing is enforced there", b.who, b.request, callee, where)
 		help = "enforce there (`authz: enforce`), leave the clusters out, or judge what is meant (`enforced: false`)"
@@ -134,7 +134,7 @@ func strangers(all []breach, but breach) []string {
 }
 
 // lacking says why a request that must be allowed is not.
-func (x *Index) lacking(a *model.Assertion, b breach, message string) (_, help string, places []diag.Related) {
+func (x *Index) lacking(b breach, message string) (_, help string, places []diag.Related) {
 	who := x.asking(b)
 	want := wish{request: &b.request}
 	if !b.request.Port.HTTP() {
@@ -148,7 +148,7 @@ func (x *Index) lacking(a *model.Assertion, b breach, message string) (_, help s
 		return message + ": mutual TLS refuses it", "see the stages of both sides (`mtls`)", nil
 	}
 	message += ": " + x.why(d, who, b.from, b.to)
-	help = fmt.Sprintf("`writ explain %s %s` shows what would allow it, or let the Test not ask for it", shellName(who), b.to.Service.Key())
+	help = fmt.Sprintf("`writ explain %s %s` shows what would allow it; or let the Test not ask for it", shellName(who), asked(b, d))
 	switch {
 	case d.access != nil:
 		places = append(places, diag.Related{Span: d.access.Span(), Message: "the intent"})
@@ -159,6 +159,18 @@ func (x *Index) lacking(a *model.Assertion, b breach, message string) (_, help s
 		places = append(places, diag.Related{Span: f.Span, Message: f.Rule.Code})
 	}
 	return message, help, places
+}
+
+// asked is what the breach is about as `writ explain` takes it.
+func asked(b breach, d decision) string {
+	switch callee := b.to.Service.Key(); {
+	case b.request.Port.HTTP():
+		return fmt.Sprintf("%s %s %s", callee, b.request.Method, b.request.Path)
+	case d.endpoint != nil:
+		return callee + ":" + d.endpoint.Name
+	default:
+		return callee
+	}
 }
 
 func (x *Index) objectionOf(d decision, who asker) *diag.Finding {
