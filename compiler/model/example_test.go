@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"writ.dev/writ/compiler/prove/atoms"
 )
 
 func patternsOf(t testing.TB, texts ...string) []Pattern {
@@ -111,6 +113,51 @@ func TestExampleIsTrueAndComplete(t *testing.T) {
 			if holds(all, none, p) && (!ok || strings.Count(p, "/") < strings.Count(path, "/")) {
 				t.Fatalf("%q is an example, and %q, %v was found", p, path, ok)
 			}
+		}
+	})
+}
+
+// TestExampleAgreesWithTheAtoms: the automaton of the proof, which knows nothing of segments, finds a class of strings exactly
+// where there is an example.
+func TestExampleAgreesWithTheAtoms(t *testing.T) {
+	t.Parallel()
+	segments := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "ab", "{x}", "{y}"}), 1, 4)
+	pattern := rapid.Custom(func(t *rapid.T) Pattern {
+		text := "/" + strings.Join(segments.Draw(t, "segments"), "/") + rapid.SampledFrom([]string{"", "", "/", "/{rest...}"}).Draw(t, "end")
+		p, err := ParsePattern(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	})
+	universe := atoms.Path("MERGE_SLASHES")
+	atom := func(p Pattern) atoms.Pattern {
+		if strings.Contains(p.Istio(), "{") {
+			return atoms.Template(p.Istio())
+		}
+		return atoms.Exact(p.Istio())
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		all := rapid.SliceOfN(pattern, 1, 3).Draw(t, "all")
+		none := rapid.SliceOfN(pattern, 0, 6).Draw(t, "none")
+		var patterns []atoms.Pattern
+		for _, p := range append(all[:len(all):len(all)], none...) {
+			patterns = append(patterns, atom(p))
+		}
+		space, err := atoms.Divide(universe, patterns, 1<<16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := atoms.All(space.Len())
+		for i, p := range patterns {
+			if i < len(all) {
+				left = left.And(space.Set(p))
+			} else {
+				left = left.AndNot(space.Set(p))
+			}
+		}
+		if path, ok := Example(all, none); ok == left.Empty() {
+			t.Fatalf("there is %q, %v, and the atoms left are empty: %v", path, ok, left.Empty())
 		}
 	})
 }

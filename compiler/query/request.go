@@ -43,6 +43,10 @@ func missing(w *model.Workload, q *model.Endpoint, granted []*model.Endpoint) (r
 				return Request{q.Port, method, path}, true
 			}
 		}
+		whole := slices.ContainsFunc(granted, func(e *model.Endpoint) bool { return takes(e, method) && e.Paths == nil })
+		if q.Paths == nil && !whole { // a template stands for the characters that a path may have by RFC 3986, and [ is none
+			return Request{q.Port, method, "/["}, true
+		}
 	}
 	return Request{}, false
 }
