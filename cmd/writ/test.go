@@ -72,6 +72,7 @@ type ran struct {
 	*model.Test
 	verdicts []query.Verdict
 	found    diag.List
+	unsure   bool // a name that resolves nowhere may be why it fails
 }
 
 func (r ran) holds() bool {
@@ -113,10 +114,12 @@ func results(asked *compiler.Asked) []ran {
 		if v.Finding != nil {
 			last.found.Add(*v.Finding)
 		}
+		last.unsure = last.unsure || v.Unsure
 	}
 	for i := range all {
 		for _, f := range asked.Findings {
-			if strings.HasPrefix(f.Rule.Code, "TST-") && slices.Contains(f.Objects, all[i].Object()) {
+			mine := strings.HasPrefix(f.Rule.Code, "TST-") && slices.Contains(f.Objects, all[i].Object())
+			if mine || all[i].unsure && strings.HasPrefix(f.Rule.Code, "REF-") {
 				all[i].found.Add(f)
 			}
 		}
@@ -147,7 +150,7 @@ func chosen(all []ran, names []string) ([]ran, error) {
 func (a *app) tellTests(asked *compiler.Asked, tests []ran, coverage bool) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	assertions, failing := 0, 0
-	var found diag.List
+	found := findingsOf(tests)
 	for _, r := range tests {
 		word := "ok"
 		if !r.holds() {
@@ -155,7 +158,6 @@ func (a *app) tellTests(asked *compiler.Asked, tests []ran, coverage bool) error
 			failing++
 		}
 		assertions += len(r.verdicts)
-		found = append(found, r.found...)
 		fmt.Fprintf(w, "%s\t%s\t%s\n", word, r.Key, count(len(r.verdicts), "assertion", "assertions"))
 	}
 	if err := w.Flush(); err != nil {
@@ -183,6 +185,22 @@ func (a *app) tellTests(asked *compiler.Asked, tests []ran, coverage bool) error
 		return a.tellCoverage(asked.Coverage())
 	}
 	return nil
+}
+
+// findingsOf are the findings of all tests, each once.
+func findingsOf(tests []ran) diag.List {
+	var found diag.List
+	seen := map[string]bool{}
+	for _, r := range tests {
+		for _, f := range r.found {
+			if !seen[f.Fingerprint()] {
+				seen[f.Fingerprint()] = true
+				found.Add(f)
+			}
+		}
+	}
+	found.Sort()
+	return found
 }
 
 // share is how much of a team's is protected.
@@ -301,10 +319,8 @@ type coverageJSON struct {
 }
 
 func (a *app) testJSON(asked *compiler.Asked, tests []ran, coverage bool) error {
-	var found diag.List
 	doc := testsJSON{Tests: []testJSON{}}
 	for _, r := range tests {
-		found = append(found, r.found...)
 		t := testJSON{Name: r.Key, File: r.Doc.File, Holds: r.holds(), Assertions: []assertionJSON{}}
 		if r.Team != nil {
 			t.Team = r.Team.Name
@@ -314,8 +330,7 @@ func (a *app) testJSON(asked *compiler.Asked, tests []ran, coverage bool) error 
 		}
 		doc.Tests = append(doc.Tests, t)
 	}
-	found.Sort()
-	doc.Document = diag.NewDocument(found, nil)
+	doc.Document = diag.NewDocument(findingsOf(tests), nil)
 	if coverage {
 		c := asked.Coverage()
 		doc.Coverage = &coverageJSON{Teams: shares(c), Missing: []string{}, Unguarded: []string{}}

@@ -47,12 +47,14 @@ func (r *resolver) resolveCalls() {
 					s.Grants = append(s.Grants, g)
 				}
 			}
-			before := len(r.found)
+			before := r.told
 			s.Intents = r.resolveIntents(m, Caller{Service: s}, s.Namespace.Name, s.Doc.Spec.Intents.Items)
-			s.Slips = s.Slips || len(r.found) > before
+			s.Slips = s.Slips || r.told > before
 		}
 		for _, o := range m.Outsiders {
+			before := r.told
 			o.Intents = r.resolveIntents(m, Caller{Outsider: o}, "", o.Doc.Spec.Intents.Items)
+			o.Slips = r.told > before
 		}
 	}
 }
@@ -67,8 +69,8 @@ func qualify(name, namespace string) string {
 
 // resolveGrant returns nil for a grant that admits nobody of this mesh.
 func (r *resolver) resolveGrant(s *Service, d *syntax.Grant) *Grant {
-	before := len(r.found)
-	defer func() { s.Slips = s.Slips || len(r.found) > before }()
+	before := r.told
+	defer func() { s.Slips = s.Slips || r.told > before }()
 	g := &Grant{Doc: d, Provider: s}
 	object, field := s.Object(), "spec.grants["+grantee(d.From)+"]"
 	g.Endpoints = r.resolveEndpointNames(s, d.Endpoints.Items, object, field)
@@ -307,6 +309,8 @@ func (r *resolver) pending(in *Intent, waiting []*Access) {
 // teams, that have an endpoint of the name.
 func (r *resolver) infrastructure(m *Mesh, d *syntax.Infrastructure) {
 	object, field := "Mesh "+m.Name, "spec.infrastructure["+d.Name.Value+"]"
+	before := r.told
+	defer func() { m.Slips = m.Slips || r.told > before }()
 	from := r.inMesh(m, d.From, object, field+".from")
 	if from == nil {
 		return

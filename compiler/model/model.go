@@ -37,6 +37,9 @@ type Mesh struct {
 	Accesses []*Access
 	Pending  []*Access
 
+	// Slips says that a name in its infrastructure resolved nowhere.
+	Slips bool
+
 	services map[string]*Service // by namespace/name
 }
 
@@ -251,6 +254,8 @@ type Outsider struct {
 	Name     string
 	Clusters []*Cluster // where its calls arrive
 	Intents  []*Intent
+	// Slips says that a name in its intents resolved nowhere.
+	Slips bool
 }
 
 // Caller is who calls: a Service or an Outsider, never both.

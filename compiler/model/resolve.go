@@ -51,9 +51,11 @@ type resolver struct {
 	misnamed   map[string]bool    // namespace/name that a Service with a misspelt namespace was meant to have
 	patterns   map[string]Pattern // by their text
 	seen       map[string]bool    // findings already made for a document's other mesh
+	told       int                // findings, those that were made already among them
 }
 
 func (r *resolver) add(rule *diag.Rule, at diag.Span, f diag.Finding) {
+	r.told++
 	f.Rule, f.Span = rule, at
 	key := rule.Code + at.String() + strings.Join(f.Objects, " ") + f.Field
 	if r.seen[key] {

@@ -16,6 +16,8 @@ type Test struct {
 	Team       *Team  // nil where the platform or privacy owns the document
 	Key        string // namespace/name, or the name alone
 	Assertions []*Assertion
+
+	lost bool // its namespace is nobody's, so that bare names are not worth a finding of their own
 }
 
 // AssertionKind says what an assertion asserts. The zero value is invalid.
@@ -96,6 +98,10 @@ func (r *resolver) resolveTests(docs []*syntax.Test) {
 		if t.Team == nil && !strings.HasPrefix(d.File, "policies/privacy/") {
 			r.inPlatform(t.Object(), d.Header)
 		}
+		if namespace := d.Metadata.Namespace; namespace.Value != "" && r.namespaces[namespace.Value] == nil {
+			r.unknown(UnknownInTest, namespace, "namespace", keys(r.namespaces), t.Object(), "metadata.namespace")
+			t.lost = true
+		}
 		r.testClusters(t)
 		for i := range d.Spec.Allow.Items {
 			a := &d.Spec.Allow.Items[i]
@@ -136,11 +142,11 @@ func (r *resolver) assertion(t *Test, kind AssertionKind, at diag.Span, to synta
 	key := qualify(to.Value, t.Doc.Metadata.Namespace.Value)
 	a.Field = "spec." + kind.String() + "[" + strings.Join(peerNames(from), ",") + " -> " + key + " " + said(calls) + "]"
 	t.Assertions = append(t.Assertions, a)
-	before := len(r.found)
-	defer func() { a.Broken = a.Broken || len(r.found) > before }()
+	before := r.told
+	defer func() { a.Broken = a.Broken || r.told > before }()
 	if !r.services[key] || r.misnamed[key] {
 		a.Broken = true
-		if !r.misnamed[key] {
+		if !r.misnamed[key] && !t.vain(to) {
 			r.unknown(UnknownInTest, to, "Service", keys(r.services), t.Object(), a.Field+".to")
 		}
 		return
@@ -165,6 +171,9 @@ func (r *resolver) assertion(t *Test, kind AssertionKind, at diag.Span, to synta
 		}
 	}
 }
+
+// vain reports whether a name cannot resolve, and not for its own sake.
+func (t *Test) vain(name syntax.Text) bool { return t.lost && !strings.Contains(name.Value, "/") }
 
 func peerNames(from []syntax.Peer) []string {
 	var all []string
@@ -202,7 +211,7 @@ func (r *resolver) knownPeers(a *Assertion, from []syntax.Peer) {
 	for _, p := range from {
 		key := qualify(p.Service.Value, a.Test.Doc.Metadata.Namespace.Value)
 		switch {
-		case r.misnamed[key] && p.Service.Value != "":
+		case p.Service.Value != "" && (r.misnamed[key] || a.Test.vain(p.Service)):
 			a.Broken = true
 		case p.Service.Value != "" && !r.services[key]:
 			r.unknown(UnknownInTest, p.Service, "Service", keys(r.services), object, field+"["+key+"]")

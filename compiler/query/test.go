@@ -15,10 +15,13 @@ type Verdict struct {
 	// Finding says why the assertion does not hold, nil where it does. A Broken assertion was not judged: its names have findings of
 	// their own.
 	Finding *diag.Finding
+	// Unsure says that the assertion fails, and that a name in the documents of caller or callee resolves nowhere, which may be what
+	// it lacks. The name has a finding, and the assertion none.
+	Unsure bool
 }
 
 // Holds reports whether the assertion was judged and holds.
-func (v Verdict) Holds() bool { return v.Finding == nil && !v.Broken }
+func (v Verdict) Holds() bool { return v.Finding == nil && !v.Broken && !v.Unsure }
 
 // Judge judges every assertion of every Test, in the order of the documents.
 func (x *Index) Judge() []Verdict {
@@ -27,7 +30,7 @@ func (x *Index) Judge() []Verdict {
 		for _, a := range t.Assertions {
 			v := Verdict{Assertion: a}
 			if !a.Broken {
-				v.Finding = x.verdict(a)
+				v.Finding, v.Unsure = x.verdict(a)
 			}
 			all = append(all, v)
 		}
@@ -35,7 +38,7 @@ func (x *Index) Judge() []Verdict {
 	return all
 }
 
-func (x *Index) verdict(a *model.Assertion) *diag.Finding {
+func (x *Index) verdict(a *model.Assertion) (found *diag.Finding, unsure bool) {
 	breaches, vacuous := x.judge(a, nil)
 	f := &diag.Finding{Span: a.Span, Objects: []string{a.Test.Object()}, Field: a.Field}
 	switch {
@@ -43,9 +46,11 @@ func (x *Index) verdict(a *model.Assertion) *diag.Finding {
 		f.Rule = VacuousAssertion
 		f.Message = x.vacuous(a)
 		f.Help = "name clusters, a caller and a callee that meet somewhere, or delete the assertion"
-		return f
+		return f, false
 	case len(breaches) == 0:
-		return nil
+		return nil, false
+	case a.Kind == model.AssertAllow && slices.ContainsFunc(breaches, x.slips):
+		return nil, true
 	}
 	f.Rule = TestFails
 	f.Message, f.Help, f.Related = x.tell(a, breaches)
@@ -53,7 +58,13 @@ func (x *Index) verdict(a *model.Assertion) *diag.Finding {
 		f.Items = append(f.Items, b.String())
 	}
 	f.Items = unique(f.Items)
-	return f
+	return f, false
+}
+
+// slips reports whether what the caller lacks may be meant by a name that resolves nowhere.
+func (x *Index) slips(b breach) bool {
+	who := x.asking(b).caller
+	return b.to.Service.Slips || b.to.Cluster.Mesh.Slips || who.Service != nil && who.Service.Slips || who.Outsider != nil && who.Outsider.Slips
 }
 
 func (x *Index) vacuous(a *model.Assertion) string {
