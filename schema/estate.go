@@ -32,11 +32,15 @@ func Estate(n Names) ([]byte, error) {
 	restrict(defs["serviceReference"], slices.Collect(maps.Keys(references)))
 	if len(references) > 0 {
 		// Only a text is a reference: `from` may be a mapping too, which an enum beside it would refuse.
-		from := defs["from"].(map[string]any)
-		delete(from, "pattern")
-		from["if"] = map[string]any{"type": "string"}
-		from["then"] = map[string]any{"$ref": "#/$defs/serviceReference"}
-		defs["intent"].(map[string]any)["allOf"] = endpointsByCallee(references)
+		for _, name := range []string{"from", "peer"} {
+			from := defs[name].(map[string]any)
+			delete(from, "pattern")
+			from["if"] = map[string]any{"type": "string"}
+			from["then"] = map[string]any{"$ref": "#/$defs/serviceReference"}
+		}
+		for _, name := range []string{"intent", "allowAssertion", "denyAssertion", "onlyAssertion"} {
+			defs[name].(map[string]any)["allOf"] = endpointsByCallee(references)
+		}
 	}
 	return encode(doc)
 }

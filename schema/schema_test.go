@@ -286,6 +286,29 @@ func TestEstateKnowsTheNames(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
+	assertions := func(spec string) string {
+		return `{"apiVersion":"writ.dev/v1alpha1","kind":"Test","metadata":{"name":"new","namespace":"shop"},"spec":` + spec + `}`
+	}
+	for _, tt := range []struct {
+		name, text string
+		ok         bool
+	}{
+		{"allow", assertions(`{"allow":[{"from":"cart","to":"identity/customers","endpoints":["health"]}]}`), true},
+		{"allow of nothing", assertions(`{"allow":[{"from":"cart","to":"identity/customers"}]}`), false},
+		{"deny everything", assertions(`{"deny":[{"from":{"team":"shop"},"to":"identity/customers"}]}`), true},
+		{"endpoint of another", assertions(`{"deny":[{"from":"cart","to":"identity/customers","endpoints":["list"]}]}`), false},
+		{"no such caller", assertions(`{"only":[{"to":"cart","from":["crt"]}]}`), false},
+		{"nobody", assertions(`{"only":[{"to":"cart","from":[]}]}`), true},
+		{"endpoints and paths", assertions(`{"only":[{"to":"cart","from":[],"endpoints":["read"],"methods":["GET"],"paths":["/"]}]}`), false},
+		{"paths of any method", assertions(`{"deny":[{"from":{"peer":"any"},"to":"cart","methods":"any","paths":["/{rest...}"]}]}`), true},
+		{"paths without methods", assertions(`{"deny":[{"from":{"peer":"any"},"to":"cart","paths":["/{rest...}"]}]}`), false},
+		{"two callers in one", assertions(`{"deny":[{"from":{"peer":"any","team":"shop"},"to":"cart"}]}`), false},
+		{"nothing asserted", assertions(`{"enforced":true}`), false},
+	} {
+		if err := s.Validate(parse(t, []byte(tt.text))); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
 	slices.Reverse(names.Clusters)
 	if again, _ := schema.Estate(names); !bytes.Equal(data, again) {
 		t.Error("the bytes depend on the order of the names")

@@ -40,11 +40,13 @@ func (c cursor) subject() (compiler.Reference, bool) {
 	return ref, true
 }
 
-// callee is the Service whose endpoints a list holds that the cursor is in: that which an intent calls, or the one that grants.
+// callee is the Service whose endpoints a list holds that the cursor is in: that which an intent or an assertion
+// calls, or the one that grants.
 func (c cursor) callee() (string, bool) {
 	path := strings.Join(c.names(), ".")
 	switch {
-	case strings.HasPrefix(path, "spec.intents.[].endpoints"):
+	case strings.HasPrefix(path, "spec.intents.[].endpoints"), strings.HasPrefix(path, "spec.allow.[].endpoints"),
+		strings.HasPrefix(path, "spec.deny.[].endpoints"), strings.HasPrefix(path, "spec.only.[].endpoints"):
 		return c.qualified(c.beside("endpoints", "to")), true
 	case strings.HasPrefix(path, "spec.grants.[].endpoints"):
 		return c.qualified(c.at("metadata", "name")), true

@@ -114,6 +114,7 @@ var known = estate{
 
 func TestProposals(t *testing.T) {
 	service := func(spec string) string { return head + "spec:\n" + spec }
+	test := func(spec string) string { return strings.Replace(head, "Service", "Test", 1) + "spec:\n" + spec }
 	for _, tt := range []struct {
 		name, text string
 		want       string
@@ -138,6 +139,10 @@ func TestProposals(t *testing.T) {
 		{"first fields", "kind: Cluster\nspec:\n  stages:\n    |\n    mtls: strict\n", "authz outbound"},
 		{"fields of an endpoint", service("  endpoints:\n    a: {methods: [GET], |}"), "audience grpc paths port"},
 		{"what a grant is from", service("  grants:\n    - from: {|}"), "outsider team"},
+		{"callers of a test", test("  only:\n    - to: cart\n      from: [|]"), "cart catalog/products orders/cart"},
+		{"endpoints of an assertion", test("  deny:\n    - to: catalog/products\n      endpoints: [|]"), "find list"},
+		{"kinds of caller", test("  deny:\n    - from: {|}"), "identity outsider peer team"},
+		{"fields of an assertion", test("  allow:\n    - from: cart\n      to: cart\n      |"), "endpoints grpc methods paths port"},
 		{"nowhere", service("  nothing: |"), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -24,6 +24,7 @@ var referring = map[string]string{
 	"serviceReference":          "Service",
 	"qualifiedServiceReference": "Service",
 	"from":                      "Service", // where it is a text
+	"peer":                      "Service", // where it is a text
 	"meshReference":             "Mesh",
 	"clusterReference":          "Cluster",
 	"teamReference":             "Team",
