@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"pgregory.net/rapid"
 
 	"writ.dev/writ/compiler/check"
+	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/model"
 	"writ.dev/writ/compiler/query"
 	"writ.dev/writ/compiler/syntax"
@@ -197,5 +199,58 @@ func TestTestsAreJudgedAsTryingWouldJudge(t *testing.T) {
 		if outcomes[o] == 0 && !t.Failed() {
 			t.Errorf("no assertion was %q: the test proves little", o)
 		}
+	}
+}
+
+// TestTheEditOfANoAllowsItAnywhere: over random estates, an answer is yes where an access holds, and a no whose edit is followed
+// becomes a yes.
+func TestTheEditOfANoAllowsItAnywhere(t *testing.T) {
+	t.Parallel()
+	noes := 0
+	rapid.Check(t, func(t *rapid.T) {
+		e := drawEstate(t)
+		fsys := e.fs()
+		asked, err := Ask(context.Background(), fsys, Options{AsOf: today})
+		if err != nil || asked.Index == nil {
+			t.Skip("the estate stops")
+		}
+		from, to := rapid.SampledFrom(e.services).Draw(t, "from"), rapid.SampledFrom(e.services).Draw(t, "to")
+		if len(to.endpoints) == 0 || from == to {
+			return
+		}
+		endpoint, _, _ := strings.Cut(strings.TrimSpace(rapid.SampledFrom(to.endpoints).Draw(t, "endpoint")), ":")
+		q := query.Question{From: from.key(), To: to.key() + ":" + endpoint}
+		answer, err := asked.Explain(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.Yes {
+			return
+		}
+		r := answer.Parts[0].Remedy
+		if o := answer.Parts[0].Outcome; (o == query.NoIntent || o == query.NoConsent) && (r == nil || len(r.Changes) == 0) {
+			t.Fatalf("%v has no edit: %+v", q, answer)
+		}
+		if r == nil || len(r.Changes) == 0 {
+			return
+		}
+		noes++
+		changed, applied := diag.Apply(asked.Sources, []*diag.Fix{r.Fix()})
+		if applied != 1 {
+			t.Fatalf("the edits of %v meet", q)
+		}
+		for name, data := range changed {
+			fsys[name] = &fstest.MapFile{Data: data}
+		}
+		after, err := Ask(context.Background(), fsys, Options{AsOf: today})
+		if err != nil || after.Index == nil {
+			t.Fatalf("%v: %v", err, after.Findings)
+		}
+		if again, err := after.Explain(q); err != nil || !again.Yes {
+			t.Fatalf("%v is still no: %+v, %v", q, again, err)
+		}
+	})
+	if noes == 0 && !t.Failed() {
+		t.Error("no answer was no: the test proves nothing")
 	}
 }

@@ -139,7 +139,7 @@ func TestProposals(t *testing.T) {
 		{"first fields", "kind: Cluster\nspec:\n  stages:\n    |\n    mtls: strict\n", "authz outbound"},
 		{"fields of an endpoint", service("  endpoints:\n    a: {methods: [GET], |}"), "audience grpc paths port"},
 		{"what a grant is from", service("  grants:\n    - from: {|}"), "outsider team"},
-		{"callers of a test", test("  only:\n    - to: cart\n      from: [|]"), "cart catalog/products orders/cart"},
+		{"callers of a test", test("  only:\n    - to: cart\n      from: [|]"), "cart catalog/products orders/cart identity outsider peer team"},
 		{"endpoints of an assertion", test("  deny:\n    - to: catalog/products\n      endpoints: [|]"), "find list"},
 		{"kinds of caller", test("  deny:\n    - from: {|}"), "identity outsider peer team"},
 		{"fields of an assertion", test("  allow:\n    - from: cart\n      to: cart\n      |"), "endpoints grpc methods paths port"},

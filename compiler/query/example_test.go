@@ -1,9 +1,12 @@
 package query_test
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -169,4 +172,128 @@ func apply(t *testing.T, fsys fstest.MapFS, fix *diag.Fix) asked {
 		edited[name] = &fstest.MapFile{Data: data}
 	}
 	return ask(t, edited)
+}
+
+// files are those of the example estate, with some that differ.
+func files(t *testing.T, differ map[string]string) fstest.MapFS {
+	t.Helper()
+	fsys := fstest.MapFS{}
+	for name, data := range boutique(t).estate.Tree.Sources {
+		fsys[name] = &fstest.MapFile{Data: data}
+	}
+	for name, text := range differ {
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return fsys
+}
+
+// TestExplainTellsWhoIsLetInToo: what policies cannot tell apart is said with the answer.
+func TestExplainTellsWhoIsLetInToo(t *testing.T) {
+	t.Parallel()
+	x := ask(t, files(t, map[string]string{
+		// eu-2 has the trust domain of eu-1, and does not discover it any more.
+		"policies/platform/clusters/eu-2.yaml": `apiVersion: writ.dev/v1alpha1
+kind: Cluster
+metadata: {name: eu-2, labels: {env: prod, region: eu}}
+spec: {mesh: prod, trustDomain: eu.boutique.example, skipValidateTrustDomain: true, discovers: [eu-2], istioVersion: "1.31"}
+`,
+		"policies/teams/orders/twin.yaml": `apiVersion: writ.dev/v1alpha1
+kind: Service
+metadata: {name: refunds, namespace: orders}
+spec:
+  serviceAccounts: [checkoutservice]
+`,
+	}))
+	for _, tt := range []struct {
+		from, to, cluster string
+		yes               bool
+		says              []string
+	}{
+		{"checkoutservice", "paymentservice:charge", "us-1", false, []string{
+			"yes: orders/checkoutservice may call charge of payments/paymentservice in us-1",
+			"let in too orders/refunds: policies see the same identity",
+			"no: calls of orders/checkoutservice from eu-2 do not arrive",
+		}},
+		{"checkoutservice", "paymentservice:charge", "eu-1", false, []string{
+			"yes: orders/checkoutservice may call charge of payments/paymentservice in eu-1",
+			"let in too orders/checkoutservice of eu-2 (which does not discover eu-1)",
+			"no: calls of orders/checkoutservice from eu-2 do not arrive at payments/paymentservice, which is in eu-1",
+		}},
+		{"refunds", "paymentservice:charge", "us-1", false, []string{"it does not ask for it", "let in anyway", "its identity is that of orders/checkoutservice, which may"}},
+		{"us.boutique.example/ns/orders/sa/checkoutservice", "paymentservice:charge", "us-1", true, []string{"orders/checkoutservice and orders/refunds have this identity"}},
+		{"frontend", "adservice:get-ads", "eu-2", true, []string{"not enforced", "authz is off there"}},
+		{"outsider/old-load-balancer", "frontend:home", "eu-1", true, []string{"whoever else calls from these addresses"}},
+		{"plaintext", "cartservice:get-cart", "eu-1", false, []string{"nobody has declared who that is"}},
+		{"cart-expiry", "redis-cart", "us-1", false, []string{"to: orders/redis-cart", "the same in eu-1"}},
+	} {
+		answer, err := x.Explain(query.Question{From: tt.from, To: tt.to, Cluster: tt.cluster})
+		if err != nil {
+			t.Errorf("%s -> %s: %v", tt.from, tt.to, err)
+			continue
+		}
+		text := words(answer)
+		if answer.Yes != tt.yes {
+			t.Errorf("%s -> %s is %v:\n%s", tt.from, tt.to, answer.Yes, text)
+		}
+		for _, says := range tt.says {
+			if !strings.Contains(text, says) {
+				t.Errorf("%s -> %s does not say %q:\n%s", tt.from, tt.to, says, text)
+			}
+		}
+	}
+}
+
+// words are all that an answer says.
+func words(a *query.Answer) string {
+	var b strings.Builder
+	for _, p := range a.Parts {
+		fmt.Fprintln(&b, p.Headline)
+		for _, s := range slices.Concat(p.Steps, p.Warnings) {
+			fmt.Fprintln(&b, s.Name, s.Text)
+		}
+		if p.Remedy != nil {
+			fmt.Fprintln(&b, p.Remedy.Instead, strings.Join(p.Remedy.Also, "\n"))
+			for _, c := range p.Remedy.Changes {
+				fmt.Fprintln(&b, c.Where, c.Lines)
+			}
+		}
+	}
+	return b.String()
+}
+
+// TestTheEditKeepsTheFormOfItsFile: entries go where an author would write them, in blocks and in braces, beside comments.
+func TestTheEditKeepsTheFormOfItsFile(t *testing.T) {
+	t.Parallel()
+	const head = "apiVersion: writ.dev/v1alpha1\nkind: Service\nmetadata: {name: cart-expiry, namespace: orders}\n"
+	q := query.Question{From: "orders/cart-expiry", To: "payments/paymentservice:charge"}
+	expiry := "policies/teams/orders/cart-expiry.yaml"
+	for name, spec := range map[string]string{
+		"nothing but clusters": "spec:\n  clusters: [eu-1] # it is enough\n# the end\n",
+		"braces":               "spec: {clusters: [eu-1]}\n",
+		"braces with intents":  "spec: {clusters: [eu-1], intents: [{to: cartservice, endpoints: [get-cart], because: it is there}]}\n",
+		"a list in a block":    "spec:\n  intents:\n  - to: payments/paymentservice\n    endpoints:\n    - metrics # of last year\n    because: it counts\n",
+		"no end of line":       "spec:\n  intents:\n    - {to: cartservice, endpoints: [get-cart], because: it is there}",
+		"a comment in between": "spec: # {\n  # intents: none\n  clusters: [eu-1]\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cart, err := os.ReadFile("../../policies/teams/orders/cart.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			without, _, found := strings.Cut(string(cart), "---\n# A CronJob")
+			if !found {
+				t.Fatal("cart.yaml has no CronJob")
+			}
+			fsys := files(t, map[string]string{expiry: head + spec, "policies/teams/orders/cart.yaml": without})
+			answer, err := ask(t, fsys).Explain(q)
+			if err != nil || answer.Yes {
+				t.Fatalf("%v, %v", answer, err)
+			}
+			fix := answer.Parts[0].Remedy.Fix()
+			if after, err := apply(t, fsys, fix).Explain(q); err != nil || !after.Yes {
+				t.Errorf("the edits %q do not allow it: %v", fix.Edits, err)
+			}
+		})
+	}
 }

@@ -14,6 +14,7 @@ import (
 type asker struct {
 	caller   model.Caller
 	identity string
+	sharers  []string // the Services that have the identity, where there are several
 }
 
 func (a asker) known() bool { return a.caller.Service != nil || a.caller.Outsider != nil }
@@ -122,17 +123,24 @@ func (x *Index) bearer(identity string) (map[*model.Mesh]asker, error) {
 	}
 	all := map[*model.Mesh]asker{}
 	for _, m := range x.checked.Estate().Meshes {
-		all[m] = asker{identity: identity}
+		who := asker{identity: identity}
 		for _, o := range m.Outsiders {
 			if o.Doc.Spec.Identity.Value == identity {
-				all[m] = asker{caller: model.Caller{Outsider: o}, identity: identity}
+				who.caller.Outsider = o
 			}
 		}
 		for _, w := range x.users[account{m, parts[2], parts[4]}] {
-			if w.Cluster.TrustDomain() == parts[0] {
-				all[m] = asker{caller: model.Caller{Service: w.Service}, identity: identity}
+			if w.Cluster.TrustDomain() == parts[0] && w.Stages.MTLS != model.MTLSNone {
+				who.caller = model.Caller{Service: w.Service}
+				who.sharers = append(who.sharers, w.Service.Key())
 			}
 		}
+		if who.sharers = unique(who.sharers); len(who.sharers) > 1 {
+			who.caller = model.Caller{} // whichever it is, policies see the identity
+		} else {
+			who.sharers = nil
+		}
+		all[m] = who
 	}
 	return all, nil
 }

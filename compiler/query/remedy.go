@@ -28,8 +28,8 @@ func (r *Remedy) Fix() *diag.Fix {
 	return f
 }
 
-// reason is what stands for a sentence that only the author can write.
-const reason = "<what for, in a sentence that the other team understands>"
+// reason is what stands for a sentence that only the author can write. It is plain text to YAML, in braces too.
+const reason = "<what the call is for>"
 
 // remedy finds the edit for the nearest of what is not meant.
 func (x *Index) remedy(who asker, to *model.Workload, d decision, want wish) *Remedy {
@@ -39,7 +39,10 @@ func (x *Index) remedy(who asker, to *model.Workload, d decision, want wish) *Re
 	case NotOffered:
 		return x.offer(who, to, want)
 	case NoIntent:
-		if !who.known() {
+		switch {
+		case len(who.sharers) > 0:
+			return &Remedy{Instead: "ask about one of " + join(who.sharers)}
+		case !who.known():
 			return &Remedy{Instead: "declare who it is: a Service with this service account, or an Outsider"}
 		}
 		r := &Remedy{Changes: x.ask(who, d.endpoint)}
@@ -229,7 +232,7 @@ func (x *Index) also(who asker, e *model.Endpoint, want wish) []string {
 		}
 	}
 	if s := who.caller.Service; s != nil {
-		if twins := x.twins(s, e); len(twins) > 0 {
+		if twins := x.twins(s, e.Service.Workloads); len(twins) > 0 {
 			all = append(all, fmt.Sprintf("the same to %s: policies cannot tell it from %s", join(twins), s.Key()))
 		}
 	}
@@ -261,11 +264,11 @@ func offers(e *model.Endpoint) []string {
 	return all
 }
 
-// twins are callers that policies of the callee cannot tell from the Service: others with its account, and itself in clusters that
-// do not discover the callee.
-func (x *Index) twins(s *model.Service, e *model.Endpoint) []string {
+// twins are callers that policies of the callees cannot tell from the Service: others with its account, and itself in clusters
+// that do not discover the callee.
+func (x *Index) twins(s *model.Service, callees []*model.Workload) []string {
 	var all []string
-	for _, to := range e.Service.Workloads {
+	for _, to := range callees {
 		for _, from := range s.Workloads {
 			if !arrives(asker{caller: model.Caller{Service: s}}, from, to) {
 				continue
@@ -276,7 +279,7 @@ func (x *Index) twins(s *model.Service, e *model.Endpoint) []string {
 					case twin.Service != s:
 						all = append(all, twin.Service.Key())
 					case !twin.Cluster.Discovers(to.Cluster):
-						all = append(all, s.Name+" in "+twin.Cluster.Name+", which does not discover "+to.Cluster.Name)
+						all = append(all, fmt.Sprintf("%s of %s (which does not discover %s)", s.Key(), twin.Cluster.Name, to.Cluster.Name))
 					}
 				}
 			}

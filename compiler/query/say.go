@@ -70,6 +70,13 @@ func (s sayer) headline() string {
 		}
 		return fmt.Sprintf("yes: %s may %s %s %s", s.asker, s.verb(), s.what(), where)
 	}
+	if s.outcome == NoWay && s.from != nil {
+		var from []*model.Workload
+		for _, p := range s.pairs {
+			from = append(from, p.from)
+		}
+		return fmt.Sprintf("no: calls of %s from %s do not arrive at %s, which is %s", s.asker, join(clusterNames(from)), s.to.Service.Key(), where)
+	}
 	return fmt.Sprintf("no: %s may not %s %s %s: %s", s.asker, s.verb(), s.what(), where, s.short())
 }
 
@@ -84,7 +91,10 @@ func (s sayer) short() string {
 	case NotOffered:
 		return "no endpoint stands for it"
 	case NoIntent:
-		if !s.known() {
+		switch {
+		case len(s.sharers) > 0:
+			return "none of " + join(s.sharers) + " asks for it"
+		case !s.known():
 			return "nobody has declared who that is"
 		}
 		return "it does not ask for it"
@@ -121,6 +131,9 @@ func (s sayer) callerStep() Step {
 	switch {
 	case !s.known() && s.identity == "":
 		step.Text = "a connection without a certificate has no identity"
+		return step
+	case len(s.sharers) > 0:
+		step.Text = join(s.sharers) + " have this identity"
 		return step
 	case !s.known():
 		step.Text = "no document declares who has this identity"
@@ -353,8 +366,8 @@ func (s sayer) warnings() []Step {
 		return append(all, s.letInAnyway()...)
 	}
 	if c := s.caller.Service; c != nil {
-		if twins := s.twins(c, s.endpoint); len(twins) > 0 {
-			all = append(all, Step{"let in too", join(twins) + ": it has the same identity", diag.Span{}})
+		if twins := s.twins(c, s.callees()); len(twins) > 0 {
+			all = append(all, Step{"let in too", join(twins) + ": policies see the same identity", diag.Span{}})
 		}
 	} else if s.caller.Outsider.Doc.Spec.Identity.Value == "" {
 		all = append(all, Step{"let in too", "whoever else calls from these addresses", s.caller.Outsider.Doc.Spec.CIDRs.Span})

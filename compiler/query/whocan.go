@@ -102,7 +102,7 @@ func (x *Index) enter(c *Callers, a *model.Access) {
 	}
 	e.Clusters, e.Enforced = unique(e.Clusters), unique(e.Enforced)
 	if s := a.Caller.Service; s != nil {
-		e.Alike = x.twins(s, a.Endpoint)
+		e.Alike = x.twins(s, a.Callee().Workloads)
 	}
 	c.merge(e)
 }
