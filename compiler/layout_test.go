@@ -42,7 +42,7 @@ var layout = map[string][]string{
 		"compiler/overlay", "compiler/emit", "compiler/parallel", "compiler/prove", "compiler/query",
 	},
 	"compiler/lsp": {"schema", "compiler", "compiler/diag"},
-	"cmd/writ":     {"schema", "compiler", "compiler/diag", "compiler/emit", "compiler/format", "compiler/gitops", "compiler/lsp", "compiler/model", "compiler/prove", "compiler/query"},
+	"cmd/writ":     {"schema", "compiler", "compiler/diag", "compiler/emit", "compiler/format", "compiler/gitops", "compiler/lsp", "compiler/prove", "compiler/query"},
 	// Nothing that generates or measures is linked into writ.
 	"cmd/estategen":        {"cmd/estategen/estate"},
 	"cmd/estategen/estate": {},

@@ -12,7 +12,6 @@ import (
 
 	"writ.dev/writ/compiler"
 	"writ.dev/writ/compiler/diag"
-	"writ.dev/writ/compiler/model"
 	"writ.dev/writ/compiler/query"
 )
 
@@ -67,24 +66,12 @@ func (a *app) asked(ctx context.Context) (*compiler.Asked, error) {
 	return nil, errFails
 }
 
-// ran is a Test with what came of its assertions.
-type ran struct {
-	*model.Test
-	verdicts []query.Verdict
-	found    diag.List
-	unsure   bool // a name that resolves nowhere may be why it fails
-}
-
-func (r ran) holds() bool {
-	return !slices.ContainsFunc(r.verdicts, func(v query.Verdict) bool { return !v.Holds() }) && len(r.found) == 0
-}
-
 func (a *app) runTest(ctx context.Context, names []string, coverage bool) error {
 	asked, err := a.asked(ctx)
 	if err != nil {
 		return err
 	}
-	tests, err := chosen(results(asked), names)
+	tests, err := chosen(asked.Results(), names)
 	if err != nil {
 		return err
 	}
@@ -96,38 +83,13 @@ func (a *app) runTest(ctx context.Context, names []string, coverage bool) error 
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(tests, func(r ran) bool { return !r.holds() }) {
+	if slices.ContainsFunc(tests, func(r query.Result) bool { return !r.Holds() }) {
 		return errFails
 	}
 	return nil
 }
 
-// results are the Tests with their verdicts, and with what was wrong with them before they could be judged.
-func results(asked *compiler.Asked) []ran {
-	var all []ran
-	for _, v := range asked.Judge() {
-		if len(all) == 0 || all[len(all)-1].Test != v.Test {
-			all = append(all, ran{Test: v.Test})
-		}
-		last := &all[len(all)-1]
-		last.verdicts = append(last.verdicts, v)
-		if v.Finding != nil {
-			last.found.Add(*v.Finding)
-		}
-		last.unsure = last.unsure || v.Unsure
-	}
-	for i := range all {
-		for _, f := range asked.Findings {
-			mine := strings.HasPrefix(f.Rule.Code, "TST-") && slices.Contains(f.Objects, all[i].Object())
-			if mine || all[i].unsure && strings.HasPrefix(f.Rule.Code, "REF-") {
-				all[i].found.Add(f)
-			}
-		}
-	}
-	return all
-}
-
-func chosen(all []ran, names []string) ([]ran, error) {
+func chosen(all []query.Result, names []string) ([]query.Result, error) {
 	if len(names) == 0 {
 		return all, nil
 	}
@@ -144,21 +106,21 @@ func chosen(all []ran, names []string) ([]ran, error) {
 		}
 		return nil, fmt.Errorf("there is no Test %q", name)
 	}
-	return slices.DeleteFunc(all, func(r ran) bool { return !slices.Contains(names, r.Key) }), nil
+	return slices.DeleteFunc(all, func(r query.Result) bool { return !slices.Contains(names, r.Key) }), nil
 }
 
-func (a *app) tellTests(asked *compiler.Asked, tests []ran, coverage bool) error {
+func (a *app) tellTests(asked *compiler.Asked, tests []query.Result, coverage bool) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	assertions, failing := 0, 0
 	found := findingsOf(tests)
 	for _, r := range tests {
 		word := "ok"
-		if !r.holds() {
+		if !r.Holds() {
 			word = "FAIL"
 			failing++
 		}
-		assertions += len(r.verdicts)
-		fmt.Fprintf(w, "%s\t%s\t%s\n", word, r.Key, count(len(r.verdicts), "assertion", "assertions"))
+		assertions += len(r.Verdicts)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", word, r.Key, count(len(r.Verdicts), "assertion", "assertions"))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -188,11 +150,11 @@ func (a *app) tellTests(asked *compiler.Asked, tests []ran, coverage bool) error
 }
 
 // findingsOf are the findings of all tests, each once.
-func findingsOf(tests []ran) diag.List {
+func findingsOf(tests []query.Result) diag.List {
 	var found diag.List
 	seen := map[string]bool{}
 	for _, r := range tests {
-		for _, f := range r.found {
+		for _, f := range r.Findings {
 			if !seen[f.Fingerprint()] {
 				seen[f.Fingerprint()] = true
 				found.Add(f)
@@ -203,57 +165,14 @@ func findingsOf(tests []ran) diag.List {
 	return found
 }
 
-// share is how much of a team's is protected.
-type share struct {
-	Team      string `json:"team"`
-	Accesses  int    `json:"accesses"` // that the team's Services and Outsiders call
-	Missed    int    `json:"missed"`   // of these, a test would miss
-	Endpoints int    `json:"endpoints"`
-	Guarded   int    `json:"guarded"`
-}
-
-func shares(c query.Coverage) []share {
-	of := map[string]*share{}
-	at := func(t *model.Team) *share {
-		name := "(platform)"
-		if t != nil {
-			name = t.Name
-		}
-		if of[name] == nil {
-			of[name] = &share{Team: name}
-		}
-		return of[name]
-	}
-	for _, a := range c.Accesses {
-		s := at(a.Thing.Caller.Team())
-		s.Accesses++
-		if a.By != nil {
-			s.Missed++
-		}
-	}
-	for _, e := range c.Endpoints {
-		s := at(e.Thing.Service.Team)
-		s.Endpoints++
-		if e.By != nil {
-			s.Guarded++
-		}
-	}
-	var all []share
-	for _, s := range of {
-		all = append(all, *s)
-	}
-	slices.SortFunc(all, func(a, b share) int { return cmp.Compare(a.Team, b.Team) })
-	return all
-}
-
 func (a *app) tellCoverage(c query.Coverage) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\nTEAM\tCALLS THAT A TEST WOULD MISS\tENDPOINTS THAT A TEST GUARDS")
-	total := share{Team: "all"}
-	for _, s := range shares(c) {
+	total := query.Share{Team: "all"}
+	for _, s := range c.Shares() {
 		total.Accesses, total.Missed = total.Accesses+s.Accesses, total.Missed+s.Missed
 		total.Endpoints, total.Guarded = total.Endpoints+s.Endpoints, total.Guarded+s.Guarded
-		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Team, fraction(s.Missed, s.Accesses), fraction(s.Guarded, s.Endpoints))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", teamName(s.Team), fraction(s.Missed, s.Accesses), fraction(s.Guarded, s.Endpoints))
 	}
 	fmt.Fprintf(w, "%s\t%s\t%s\n", total.Team, fraction(total.Missed, total.Accesses), fraction(total.Guarded, total.Endpoints))
 	if err := w.Flush(); err != nil {
@@ -282,6 +201,9 @@ func missed(c query.Coverage) []string {
 	slices.Sort(lines)
 	return lines
 }
+
+// teamName is the team, or who owns what is no team's.
+func teamName(team string) string { return cmp.Or(team, "(platform)") }
 
 func fraction(n, of int) string {
 	if of == 0 {
@@ -312,20 +234,20 @@ type testsJSON struct {
 }
 
 type coverageJSON struct {
-	Teams []share `json:"teams"`
+	Teams []query.Share `json:"teams"`
 	// Missing are the accesses that no test would miss, Unguarded the endpoints that none guards.
 	Missing   []string `json:"missing"`
 	Unguarded []string `json:"unguarded"`
 }
 
-func (a *app) testJSON(asked *compiler.Asked, tests []ran, coverage bool) error {
+func (a *app) testJSON(asked *compiler.Asked, tests []query.Result, coverage bool) error {
 	doc := testsJSON{Tests: []testJSON{}}
 	for _, r := range tests {
-		t := testJSON{Name: r.Key, File: r.Doc.File, Holds: r.holds(), Assertions: []assertionJSON{}}
+		t := testJSON{Name: r.Key, File: r.Doc.File, Holds: r.Holds(), Assertions: []assertionJSON{}}
 		if r.Team != nil {
 			t.Team = r.Team.Name
 		}
-		for _, v := range r.verdicts {
+		for _, v := range r.Verdicts {
 			t.Assertions = append(t.Assertions, assertionJSON{v.Kind.String(), v.Span.Start.Line(), v.Holds()})
 		}
 		doc.Tests = append(doc.Tests, t)
@@ -333,7 +255,7 @@ func (a *app) testJSON(asked *compiler.Asked, tests []ran, coverage bool) error 
 	doc.Document = diag.NewDocument(findingsOf(tests), nil)
 	if coverage {
 		c := asked.Coverage()
-		doc.Coverage = &coverageJSON{Teams: shares(c), Missing: []string{}, Unguarded: []string{}}
+		doc.Coverage = &coverageJSON{Teams: c.Shares(), Missing: []string{}, Unguarded: []string{}}
 		for _, s := range c.Accesses {
 			if s.By == nil {
 				doc.Coverage.Missing = append(doc.Coverage.Missing, s.Thing.String())

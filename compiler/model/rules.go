@@ -147,6 +147,9 @@ var (
 	}
 )
 
+// TestRules are the rules about what Tests name.
+var TestRules = []*diag.Rule{UnknownInTest, UnreadableAssertion}
+
 // Rules are the rules that resolving applies.
 var Rules = []*diag.Rule{
 	DuplicateName, UnknownMesh, UnknownCluster, SelectsNothing, UnknownService, UnknownEndpoint, UnknownTeam, UnknownOutsider,

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"slices"
 
 	"writ.dev/writ/compiler/model"
@@ -90,4 +91,48 @@ func guards(a *model.Assertion, e *model.Endpoint) bool {
 	return a.Kind == model.AssertOnly || a.Kind == model.AssertDeny && slices.ContainsFunc(a.Cases, func(c *model.Case) bool {
 		return slices.ContainsFunc(c.From, func(p model.Peer) bool { return p.Any })
 	})
+}
+
+// Share is how much of a team's is protected.
+type Share struct {
+	Team      string `json:"team"`      // "" of what the platform owns
+	Accesses  int    `json:"accesses"`  // that the team's Services and Outsiders have
+	Missed    int    `json:"missed"`    // those of them that a test would miss
+	Endpoints int    `json:"endpoints"` // that the team's Services offer
+	Guarded   int    `json:"guarded"`   // those of them that a test guards
+}
+
+// Shares are the teams', by name.
+func (c Coverage) Shares() []Share {
+	of := map[string]*Share{}
+	at := func(t *model.Team) *Share {
+		name := ""
+		if t != nil {
+			name = t.Name
+		}
+		if of[name] == nil {
+			of[name] = &Share{Team: name}
+		}
+		return of[name]
+	}
+	for _, a := range c.Accesses {
+		s := at(a.Thing.Caller.Team())
+		s.Accesses++
+		if a.By != nil {
+			s.Missed++
+		}
+	}
+	for _, e := range c.Endpoints {
+		s := at(e.Thing.Service.Team)
+		s.Endpoints++
+		if e.By != nil {
+			s.Guarded++
+		}
+	}
+	var all []Share
+	for _, s := range of {
+		all = append(all, *s)
+	}
+	slices.SortFunc(all, func(a, b Share) int { return cmp.Compare(a.Team, b.Team) })
+	return all
 }

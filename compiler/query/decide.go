@@ -131,20 +131,17 @@ func asks(c model.Caller, e *model.Endpoint) bool {
 
 // objection is the finding of the rule that speaks of the access.
 func (x *Index) objection(d decision, who asker) *diag.Finding {
-	var near *diag.Finding
 	for i := range x.findings {
 		f := &x.findings[i]
 		if f.Rule != d.rule {
 			continue
 		}
-		if d.access != nil && slices.Contains(f.Items, d.access.String()) {
+		if d.access != nil && slices.Contains(f.Items, d.access.String()) ||
+			slices.Contains(f.Objects, who.caller.Object()) || slices.Contains(f.Objects, d.endpoint.Service.Object()) {
 			return f
 		}
-		if near == nil || slices.Contains(f.Objects, who.caller.Object()) || slices.Contains(f.Objects, d.endpoint.Service.Object()) {
-			near = f
-		}
 	}
-	return near
+	return nil
 }
 
 // why says in a sentence why a call is not meant.

@@ -3,6 +3,7 @@ package query
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"writ.dev/writ/compiler/model"
 )
@@ -138,14 +139,27 @@ func (t *trial) mayFrom(w, from *model.Workload) permission {
 // with a trust domain that it does not know.
 func refusedByTLS(w, from *model.Workload) bool {
 	if from.Stages.MTLS == model.MTLSNone {
-		return w.Stages.MTLS == model.MTLSStrict
+		return !connects(w, "")
 	}
-	return w.Stages.MTLS != model.MTLSNone && !w.Cluster.Accepts(from.Cluster.TrustDomain())
+	return !connects(w, from.Cluster.TrustDomain())
+}
+
+// connects reports whether a peer with the identity, or with none, gets as far as the policies.
+func connects(w *model.Workload, identity string) bool {
+	domain, _, _ := strings.Cut(identity, "/")
+	switch w.Stages.MTLS {
+	case model.MTLSNone:
+		return true
+	case model.MTLSStrict:
+		return domain != "" && w.Cluster.Accepts(domain)
+	default:
+		return domain == "" || w.Cluster.Accepts(domain)
+	}
 }
 
 func (t *trial) mayOutsider(w *model.Workload, o *model.Outsider) permission {
-	if t.enforced && open(w) && (o.Doc.Spec.Identity.Value != "" || w.Stages.MTLS != model.MTLSStrict) {
-		return permission{all: true}
+	if t.enforced && open(w) {
+		return permission{all: connects(w, o.Doc.Spec.Identity.Value)}
 	}
 	var may permission
 	for _, ad := range t.admissions(w) {
@@ -158,7 +172,7 @@ func (t *trial) mayOutsider(w *model.Workload, o *model.Outsider) permission {
 
 func (t *trial) mayIdentity(w *model.Workload, identity string) permission {
 	if t.enforced && open(w) {
-		return permission{all: true}
+		return permission{all: connects(w, identity)}
 	}
 	var may permission
 	for _, ad := range t.admissions(w) {
@@ -172,7 +186,7 @@ func (t *trial) mayIdentity(w *model.Workload, identity string) permission {
 // mayAnybody is what peers may do whoever they are: nothing is ever meant for them, and all is open to them where nothing is
 // enforced.
 func (t *trial) mayAnybody(w *model.Workload) permission {
-	return permission{all: t.enforced && open(w) && w.Stages.MTLS != model.MTLSStrict}
+	return permission{all: t.enforced && open(w) && connects(w, "")}
 }
 
 // denied asks that no caller may make any request. A Service is asked for by all of its identities, also those of clusters that
@@ -184,18 +198,17 @@ func (t *trial) denied(w *model.Workload) {
 				t.none(w, s.Key(), from, open(w) && !refusedByTLS(w, from), t.reaches(w, from))
 			}
 		}
-		strict := w.Stages.MTLS == model.MTLSStrict
 		switch {
 		case p.Outsider != nil:
 			names, ranges := outsiderPeers(p.Outsider)
-			t.none(w, p.String(), nil, open(w) && (len(names) > 0 || !strict), func(ad admission) bool {
+			t.none(w, p.String(), nil, open(w) && connects(w, strings.Join(names, "")), func(ad admission) bool {
 				return ad.access.Caller.Outsider == p.Outsider || overlap(ad.cidrs, ranges) ||
 					slices.ContainsFunc(names, func(id string) bool { return ad.admitsIdentity(w.Cluster, id) })
 			})
 		case p.Identity != "":
-			t.none(w, p.Identity, nil, open(w), func(ad admission) bool { return ad.admitsIdentity(w.Cluster, p.Identity) })
+			t.none(w, p.Identity, nil, open(w) && connects(w, p.Identity), func(ad admission) bool { return ad.admitsIdentity(w.Cluster, p.Identity) })
 		case p.Plaintext:
-			t.none(w, p.String(), nil, open(w) && !strict, admission.plaintext)
+			t.none(w, p.String(), nil, open(w) && connects(w, ""), admission.plaintext)
 		case p.Any:
 			t.none(w, p.String(), nil, open(w), func(admission) bool { return true })
 		}

@@ -157,6 +157,11 @@ func endpoints(services []*model.Service, name string) (map[*model.Service]*mode
 			}
 		}
 	}
+	for s, e := range all {
+		if e.Broken {
+			return nil, fmt.Errorf("endpoint %q of %s cannot be read; `writ check` says why", name, s.Key())
+		}
+	}
 	if len(all) == 0 {
 		help := meant(name, known)
 		if help == "" && len(known) > 0 {

@@ -23,6 +23,44 @@ type Verdict struct {
 // Holds reports whether the assertion was judged and holds.
 func (v Verdict) Holds() bool { return v.Finding == nil && !v.Broken && !v.Unsure }
 
+// Result is a Test with what came of its assertions.
+type Result struct {
+	*model.Test
+	Verdicts []Verdict
+	// Findings are why it does not hold: of its assertions, of what it names, and of names elsewhere that may be what they lack.
+	Findings diag.List
+}
+
+// Holds reports whether every assertion holds.
+func (r *Result) Holds() bool {
+	return len(r.Findings) == 0 && !slices.ContainsFunc(r.Verdicts, func(v Verdict) bool { return !v.Holds() })
+}
+
+// Results are the Tests as they were judged, by name.
+func (x *Index) Results() []Result {
+	var all []Result
+	for _, t := range x.checked.Estate().Tests {
+		all = append(all, Result{Test: t})
+	}
+	for _, v := range x.Judge() {
+		i := slices.IndexFunc(all, func(r Result) bool { return r.Test == v.Test })
+		all[i].Verdicts = append(all[i].Verdicts, v)
+		if v.Finding != nil {
+			all[i].Findings.Add(*v.Finding)
+		}
+	}
+	for i := range all {
+		unsure := slices.ContainsFunc(all[i].Verdicts, func(v Verdict) bool { return v.Unsure })
+		for _, f := range x.findings {
+			mine := slices.Contains(model.TestRules, f.Rule) && slices.Contains(f.Objects, all[i].Object())
+			if mine || unsure && strings.HasPrefix(f.Rule.Code, "REF-") {
+				all[i].Findings.Add(f)
+			}
+		}
+	}
+	return all
+}
+
 // Judge judges every assertion of every Test, in the order of the documents.
 func (x *Index) Judge() []Verdict {
 	var all []Verdict
