@@ -452,7 +452,7 @@ func TestTheLanguageServerAnswers(t *testing.T) {
 	e.change(checkout, "endpoints: [", "endpoints: [read-address]\n      un")
 	items = e.complete(checkout, "]\n      un")
 	until := e.find(checkout, "un\n")
-	until.End = protocol.Position{Line: until.Start.Line(), Character: until.Start.Character + 2}
+	until.End = protocol.Position{Line: until.Start.Line, Character: until.Start.Character + 2}
 	if labels(items) != "until" || *items[0].TextEdit.(*protocol.TextEdit) != (protocol.TextEdit{Range: until, NewText: "until: "}) {
 		t.Errorf("it proposes the fields %+v", items)
 	}
