@@ -242,6 +242,27 @@ var Identity = sync.OnceValue(func() *Universe {
 	}, func(state int) bool { return state == len(shape) })
 })
 
+// SPIFFE is the URIs that the certificate of a peer can have at all: those of workloads, and what an issuer that is not istiod's
+// makes, spiffe://<trust domain>/<part>/<part> and so on.
+var SPIFFE = sync.OnceValue(func() *Universe {
+	const scheme = "spiffe://"
+	const domain, slash, part = len(scheme) + 1, len(scheme) + 2, len(scheme) + 3
+	return newUniverse("", func(state int, b byte) int {
+		legal := alphanumeric(b) || strings.IndexByte("-._", b) >= 0
+		switch {
+		case state < len(scheme) && scheme[state] == b:
+			return state + 1
+		case (state == len(scheme) || state == domain) && legal:
+			return domain
+		case (state == domain || state == part) && b == '/':
+			return slash
+		case (state == slash || state == part) && legal:
+			return part
+		}
+		return -1
+	}, func(state int) bool { return state == part })
+})
+
 // Free is everything that can be printed, the empty string too: the value of a header, a claim or a server name that is there.
 var Free = sync.OnceValue(func() *Universe {
 	return newUniverse("", func(_ int, b byte) int {

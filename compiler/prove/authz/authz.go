@@ -45,7 +45,8 @@ type TLS struct {
 
 // Request is one request or, on a TCP port, one connection, as the point's proxy sees it.
 type Request struct {
-	// Principal is the peer's identity, <trust domain>/ns/<namespace>/sa/<account>. It is "" for a peer without a certificate.
+	// Principal is the peer's identity without spiffe://, of a workload <trust domain>/ns/<namespace>/sa/<account>. It is "" for a
+	// peer without a certificate.
 	Principal string
 	Port      int  // the container's port
 	HTTP      bool // whether the proxy reads the port as HTTP; on others the fields below up to Token mean nothing

@@ -111,6 +111,11 @@ func TestCompare(t *testing.T) {
 			"wider eu-1/ns/shop/sa/x:8080 GET /v1/x/address of " +
 				"method: GET; path: /v1/{*}/address; peer: namespace shop but not " + checkout + ", " + frontend + "; port: 8080",
 		}},
+		"an identity that is no workload's": {func(p *Point, _ *Meant) {
+			from(p).Principals = append(from(p).Principals, "eu-1/vm/legacy")
+		}, []string{
+			"wider eu-1/vm/legacy:8080 GET /v1/x/address of " + readAddressOf + "peer: eu-1/vm/legacy; port: 8080",
+		}},
 		"an alias lets in more": {func(p *Point, _ *Meant) { p.Mesh.Aliases = []string{"eu-0"} }, []string{
 			"wider eu-0/ns/shop/sa/checkout:8080 GET /v1/x/address of " +
 				"method: GET; path: /v1/{*}/address; peer: eu-0/ns/shop/sa/checkout, eu-0/ns/shop/sa/frontend; port: 8080",

@@ -166,9 +166,14 @@ func domainPattern(value string) atoms.Pattern {
 	return atoms.Regexp("spiffe://"+regexp.QuoteMeta(before)+"[^/]*"+regexp.QuoteMeta(after)+"/.*", "trust domain "+value)
 }
 
-// divideIdentities divides the peers. The last atom is who has no identity.
+// divideIdentities divides the peers: the workloads, and whoever has a certificate of another issuer. The last atom is who has no
+// identity.
 func divideIdentities(patterns []atoms.Pattern, own string) (*dimension, error) {
-	d, space, err := divideTexts("peer", atoms.Identity(), patterns, 1)
+	d, space, err := divideTexts("peer", atoms.SPIFFE(), patterns, 1)
+	if err != nil {
+		return nil, err
+	}
+	show, err := workloads(space, patterns, d.sets, own)
 	if err != nil {
 		return nil, err
 	}
@@ -188,35 +193,68 @@ func divideIdentities(patterns []atoms.Pattern, own string) (*dimension, error) 
 	d.rank = func(a int) int {
 		switch {
 		case a == none:
+			return 4
+		case !atoms.Identity().Contains(show[a]):
 			return 3
 		case !named[a]:
 			return 2
-		case strings.HasPrefix(space.Witness[a], "spiffe://"+own+"/"):
-			return 0
+		case !strings.HasPrefix(show[a], "spiffe://"+own+"/"):
+			return 1
 		}
-		return 1
+		return 0
 	}
 	d.put = func(a int, r *Request) {
 		if r.Principal = ""; a != none {
-			r.Principal = strings.TrimPrefix(homely(space, patterns, a, own), "spiffe://")
+			r.Principal = strings.TrimPrefix(show[a], "spiffe://")
 		}
 	}
 	return d, nil
 }
 
-// homely is a member of an atom of identities that people may take for one of theirs, where there is one.
-func homely(space *atoms.Space, patterns []atoms.Pattern, atom int, own string) string {
-	w := space.Witness[atom]
-	for _, id := range []string{
-		"spiffe://" + own + "/ns/default/sa/default", "spiffe://" + own + "/ns/other/sa/other",
-		strings.Replace(w, "spiffe://x/", "spiffe://"+own+"/", 1),
-	} {
-		differs := func(p atoms.Pattern) bool { return p.Match(id) != p.Match(w) }
-		if atoms.Identity().Contains(id) && !slices.ContainsFunc(patterns, differs) {
-			return id
+// workloads is a member of each atom of identities: a workload where it has one, and rather one that people may take for theirs.
+func workloads(space *atoms.Space, patterns []atoms.Pattern, sets []atoms.Set, own string) ([]string, error) {
+	show := slices.Clone(space.Witness)
+	likely := []string{"spiffe://" + own + "/ns/default/sa/default", "spiffe://" + own + "/ns/other/sa/other"}
+	if slices.ContainsFunc(patterns, func(p atoms.Pattern) bool { return p != atoms.Exact(p.String()) }) {
+		named, err := atoms.Divide(atoms.Identity(), patterns, states)
+		if err != nil {
+			return nil, &TooComplexError{Attribute: "peer", Err: err}
+		}
+		for _, w := range named.Witness {
+			likely = append(likely, strings.Replace(w, "spiffe://x/", "spiffe://"+own+"/", 1), w)
 		}
 	}
-	return w
+	// Atoms are told apart by which patterns match them, here by a sum that is held against the patterns themselves.
+	sum := func(i int) uint64 {
+		n := uint64(i+1) * 0x9e3779b97f4a7c15
+		n = (n ^ n>>30) * 0xbf58476d1ce4e5b9
+		return n ^ n>>27
+	}
+	sums := make([]uint64, len(show))
+	for i, set := range sets {
+		for a := range set.All() {
+			sums[a] += sum(i)
+		}
+	}
+	of := make(map[uint64]int, len(show))
+	for a, n := range sums {
+		of[n] = a
+	}
+	shown := map[int]bool{}
+	for _, id := range likely {
+		n := uint64(0)
+		for i, p := range patterns {
+			if p.Match(id) {
+				n += sum(i)
+			}
+		}
+		a, ok := of[n]
+		differs := func(p atoms.Pattern) bool { return p.Match(id) != p.Match(space.Witness[a]) }
+		if ok && !shown[a] && !slices.ContainsFunc(patterns, differs) {
+			show[a], shown[a] = id, true
+		}
+	}
+	return show, nil
 }
 
 // methods are the methods that are shown rather than others.
