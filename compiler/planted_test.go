@@ -278,8 +278,7 @@ func (b *breaker) policy() {
 	b.plant("policy: action DENY", "", idle, func(o tree) { specOf(o)["action"] = "DENY" })
 	b.plant("policy: action AUDIT", "", idle, func(o tree) { specOf(o)["action"] = "AUDIT" })
 	b.plant("policy: an empty rule", "", b.open(rules), func(o tree) { specOf(o)["rules"] = append(list(specOf(o)["rules"]), tree{}) })
-	// Where no floor stands, what is moved there closes pods that nobody declared, or opens those of a cluster's floor.
-	b.plant("policy: moved to another namespace", "", "", func(o tree) { metadata(o)["namespace"] = "elsewhere" })
+	b.plant("policy: moved to another namespace", "", idle, func(o tree) { metadata(o)["namespace"] = "elsewhere" })
 	if dry {
 		b.plant("policy: dry-run taken away", "", "", func(o tree) { delete(metadata(o)["annotations"].(tree), "istio.io/dry-run") })
 	} else {

@@ -32,7 +32,15 @@ func (r *prover) assumptions(points []point) []Assumption {
 		{What: fmt.Sprintf("%s runs Istio %s with the root namespace %s and pathNormalization %s", c.Name, spec.IstioVersion.Value, c.Mesh.RootNamespace, normalization)},
 		{What: fmt.Sprintf("%s: %s, and peers of other trust domains are %s", c.Name, trust, taken(c))},
 	}
-	if bare := bareIn(points); len(bare) > 0 {
+	all = append(all, Assumption{
+		What: c.Name + ": its mesh configuration has enableAutoMtls on and outboundTrafficPolicy ALLOW_ANY, as Istio has them unless told",
+	})
+	if slices.ContainsFunc(points, func(p point) bool { return len(p.tokens) > 0 }) {
+		all = append(all, Assumption{
+			What: fmt.Sprintf("no caller in %s sends a token that a RequestAuthentication refuses: such a request is refused whatever is meant", c.Name),
+		})
+	}
+	if bare := slices.Compact(bareIn(points)); len(bare) > 0 {
 		all = append(all, Assumption{
 			What: fmt.Sprintf("in %s nothing is enforced at %s, which have no sidecar (mtls: none)", c.Name, strings.Join(bare, ", ")),
 			By:   "the stages in the documents",
@@ -48,7 +56,7 @@ func taken(c *model.Cluster) string {
 	return "refused"
 }
 
-// bareIn are the Services without sidecars.
+// bareIn are the Services of the points without sidecars, sorted.
 func bareIn(points []point) []string {
 	var all []string
 	for i := range points {
@@ -57,5 +65,5 @@ func bareIn(points []point) []string {
 		}
 	}
 	slices.Sort(all)
-	return slices.Compact(all)
+	return all
 }

@@ -60,7 +60,18 @@ func (r *prover) compare(p *point) result {
 	if p.meant.workload != nil {
 		res.differences = append(res.differences, r.calls(p)...)
 	}
+	res.differences = slices.DeleteFunc(res.differences, deliberate)
 	return res
+}
+
+// deliberate reports whether a manifest closes pods of its own namespace, which no document names: nothing is meant of it, and what
+// is not closed elsewhere by the way is closed there on purpose.
+func deliberate(d difference) bool {
+	by := d.by
+	if d.access != nil {
+		by = d.access.Decision.By
+	}
+	return d.rule == closesOthers && !d.point.named && by != nil && by.Namespace == d.point.pod.Namespace
 }
 
 // transport compares how connections are taken, port by port: whichever of the PeerAuthentications that could decide does.
@@ -165,7 +176,7 @@ func portList(ports []int) string {
 }
 
 // narrower is the rule for what is refused and not meant to be. Of pods that no document names nothing is promised but what a
-// floor promises, and of namespaces that none names nothing at all.
+// floor promises.
 func (r *prover) narrower(p *point) *diag.Rule {
 	if p.meant.workload == nil {
 		return closesOthers

@@ -19,7 +19,7 @@ type point struct {
 	// extra are the labels by which somebody else's selector picks these pods among the workload's, or among those that no
 	// document names; "" where none does.
 	extra string
-	// named says that a document names the namespace, or the workload.
+	// named says that a document names the namespace.
 	named bool
 
 	policies, tokens []*manifest.Object

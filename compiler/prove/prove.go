@@ -44,7 +44,7 @@ type Question struct {
 type Proof struct {
 	// Clusters are proved, and Objects are read in their files.
 	Clusters, Objects int
-	// Points are the enforcement points that were compared, and Requests the classes of requests that were decided at them: no
+	// Points are the enforcement points that were compared, which those without a sidecar are not, and Requests the classes of requests that were decided at them: no
 	// two requests of one class differ in anything that a policy or an access looks at.
 	Points   int
 	Requests int64
@@ -87,7 +87,7 @@ func Equal(ctx context.Context, q Question) (Proof, error) {
 	if err != nil {
 		return Proof{}, err
 	}
-	p := Proof{Clusters: 1, Objects: len(r.objects), Points: len(points), Requests: decided.Load(), Findings: r.found}
+	p := Proof{Clusters: 1, Objects: len(r.objects), Points: len(points) - len(bareIn(points)), Requests: decided.Load(), Findings: r.found}
 	for _, res := range results {
 		p.count(res.differences)
 	}

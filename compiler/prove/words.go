@@ -24,11 +24,16 @@ const (
 func (r *prover) tell(results []result) diag.List {
 	var found diag.List
 	first := map[string]int{}
+	untold := 0
 	for _, res := range results {
 		told := 0
 		for i := range res.differences {
 			d := &res.differences[i]
-			if told == toldPerPoint || len(found) == toldInAll {
+			if len(found) == toldInAll {
+				untold += len(res.differences) - i
+				break
+			}
+			if told == toldPerPoint {
 				note(&found[len(found)-1], "and %d more differences at %s", len(res.differences)-i, r.pods(d.point))
 				break
 			}
@@ -47,6 +52,9 @@ func (r *prover) tell(results []result) diag.List {
 		if res.more > 0 && told > 0 {
 			note(&found[len(found)-1], "and %s more", plural(res.more, "class of requests", "classes of requests"))
 		}
+	}
+	if untold > 0 {
+		note(&found[len(found)-1], "and %d more differences in %s, which are not told", untold, r.Cluster.Name)
 	}
 	return found
 }
