@@ -28,7 +28,7 @@ func Example(all, none []Pattern) (path string, ok bool) {
 		var next []candidate
 		seen := map[string]bool{}
 		for _, c := range frontier {
-			for _, s := range choices(patterns, c.alive, i, fresh) {
+			for _, s := range choices(patterns, c.alive, i, len(all), fresh) {
 				alive := advance(patterns, c.alive, i, s)
 				if slices.Contains(alive[:len(all)], dead) {
 					continue
@@ -57,10 +57,13 @@ const (
 	dead
 )
 
-// choices are the segments worth trying at one place.
-func choices(patterns []Pattern, alive []fit, at int, fresh string) []string {
+// choices are the segments worth trying at one place: the literal of one of the first patterns, which all must match, or any.
+func choices(patterns []Pattern, alive []fit, at, first int, fresh string) []string {
 	all := []string{fresh}
 	for i, p := range patterns {
+		if i < first && alive[i] == fits && at < len(p.segments) && p.segments[at].kind == literal {
+			return []string{p.segments[at].literal}
+		}
 		if alive[i] == fits && at < len(p.segments) && p.segments[at].kind == literal && p.segments[at].literal != "" {
 			all = append(all, p.segments[at].literal)
 		}
