@@ -66,9 +66,10 @@ type Result struct {
 	// Proof says that Files, with what else lies in out/, allow exactly what the documents mean; nil where no proof was tried.
 	Proof *prove.Proof
 
-	known  map[string]bool // fingerprints of the base's findings; nil without a base
-	estate *model.Estate   // nil where a finding stops
-	gone   *forgotten      // nil where no source is
+	known   map[string]bool // fingerprints of the base's findings; nil without a base
+	estate  *model.Estate   // nil where a finding stops
+	gone    *forgotten      // nil where no source is
+	checked check.Checked
 }
 
 // Stats counts what was compiled. Services are documents, Workloads are Services in clusters; Accesses are those that are
@@ -177,6 +178,7 @@ func compile(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
 	}
 	opts.Progress.Begin(ctx, "checking")
 	checked, found := check.Run(&check.Pass{Estate: estate, AsOf: opts.AsOf})
+	r.checked = checked
 	r.Stats.Withheld = checked.Withheld()
 	r.Stats.Accesses -= r.Stats.Withheld
 	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {

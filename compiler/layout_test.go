@@ -24,6 +24,7 @@ var layout = map[string][]string{
 	"compiler/syntax":         {"schema", "compiler/diag", "compiler/parallel"},
 	"compiler/model":          {"compiler/diag", "compiler/syntax"},
 	"compiler/check":          {"compiler/diag", "compiler/syntax", "compiler/model"},
+	"compiler/diff":           {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/prove/atoms"},
 	"compiler/query":          {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check"},
 	"compiler/plan":           {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check"},
 	"compiler/istio":          {"compiler/diag", "compiler/plan", "compiler/emit", "compiler/parallel"},
@@ -39,10 +40,10 @@ var layout = map[string][]string{
 	"compiler/format": {"compiler/diag", "compiler/parallel", "compiler/syntax"},
 	"compiler": {
 		"schema", "compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/plan", "compiler/istio",
-		"compiler/overlay", "compiler/emit", "compiler/parallel", "compiler/prove", "compiler/query",
+		"compiler/overlay", "compiler/emit", "compiler/parallel", "compiler/prove", "compiler/query", "compiler/diff",
 	},
 	"compiler/lsp": {"schema", "compiler", "compiler/diag"},
-	"cmd/writ":     {"schema", "compiler", "compiler/diag", "compiler/emit", "compiler/format", "compiler/gitops", "compiler/lsp", "compiler/prove", "compiler/query"},
+	"cmd/writ":     {"schema", "compiler", "compiler/diag", "compiler/diff", "compiler/emit", "compiler/format", "compiler/gitops", "compiler/lsp", "compiler/prove", "compiler/query"},
 	// Nothing that generates or measures is linked into writ.
 	"cmd/estategen":        {"cmd/estategen/estate"},
 	"cmd/estategen/estate": {},

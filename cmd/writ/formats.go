@@ -24,9 +24,11 @@ const (
 	formatSARIF  = "sarif"
 	formatGitHub = "github"
 	formatJUnit  = "junit"
+	// Markdown is for comments on pull requests.
+	formatMarkdown = "markdown"
 )
 
-var formats = []string{formatText, formatJSON, formatSARIF, formatGitHub, formatJUnit}
+var formats = []string{formatText, formatJSON, formatSARIF, formatGitHub, formatJUnit, formatMarkdown}
 
 // writers are the formats that forges and CI systems read.
 var writers = map[string]func(io.Writer, *diag.Outcome) error{
@@ -35,8 +37,12 @@ var writers = map[string]func(io.Writer, *diag.Outcome) error{
 	formatJUnit:  diag.JUnit,
 }
 
-// everyFormat is the annotation of commands that know all formats, and write several.
-const everyFormat = "writ.dev/every-format"
+const (
+	// everyFormat is the annotation of commands that know the formats of findings, and write several.
+	everyFormat = "writ.dev/every-format"
+	// markdownToo is the annotation of commands that know Markdown beside text and json.
+	markdownToo = "writ.dev/markdown-too"
+)
 
 // formatsHelp is told by the commands that know every format.
 const formatsHelp = "Beside text and json it writes sarif (for GitHub's code scanning), github (annotations, by the log of a workflow)\n" +
@@ -106,12 +112,18 @@ func (o formatFlag) onStdout() string {
 
 // checkFormats refuses what the command cannot write, before it does anything.
 func (a *app) checkFormats(cmd *cobra.Command) error {
-	if cmd.Annotations[everyFormat] != "" {
-		return nil
-	}
+	every, markdown := cmd.Annotations[everyFormat] != "", cmd.Annotations[markdownToo] != ""
 	for _, o := range a.outputs {
-		if o.file != "" || writers[o.format] != nil {
-			return fmt.Errorf("%q writes text or json to standard output, got --format %q", cmd.CommandPath(), o)
+		switch {
+		case every && o.format == formatMarkdown:
+			return fmt.Errorf("%q knows %s, got --format %q", cmd.CommandPath(), strings.Join(formats[:len(formats)-1], ", "), o)
+		case every, markdown && o.file == "" && o.format == formatMarkdown:
+		case o.file != "" || writers[o.format] != nil || o.format == formatMarkdown:
+			known := "text or json"
+			if markdown {
+				known = "text, json or markdown"
+			}
+			return fmt.Errorf("%q writes %s to standard output, got --format %q", cmd.CommandPath(), known, o)
 		}
 	}
 	return nil

@@ -34,6 +34,7 @@ func newRoot(a *app) *cobra.Command {
 		Example: "  writ init shop            # a small repository to begin with\n" +
 			"  writ build                # policies/ -> out/\n" +
 			"  writ check --base main    # everything a pull request must pass\n" +
+			"  writ diff --base main     # who gains and who loses access\n" +
 			"  writ explain checkout customers\n" +
 			"  writ rules REF-001        # what a code means, with examples",
 		SilenceErrors:      true,
@@ -45,7 +46,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVarP(&a.dir, "dir", "C", ".", "the repository `DIR` to work on")
 	flags.StringVar(&a.asOf, "as-of", time.Now().UTC().Format(time.DateOnly), "the day to judge dates by, as `YYYY-MM-DD`")
 	flags.Lookup("as-of").DefValue = "today"
-	flags.Var(&a.outputs, "format", "how to write the result: text or json; of build and check also sarif, github, junit,\nand several at once, all but one of them to a FILE")
+	flags.Var(&a.outputs, "format", "how to write the result: text or json; of build and check also sarif, github, junit,\nand several at once, all but one of them to a FILE; of diff also markdown")
 	flags.Lookup("format").DefValue = formatText
 	must(root.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)))
 	enum(root, "color", &a.color, "when to colour", "auto", "always", "never")
@@ -53,7 +54,7 @@ func newRoot(a *app) *cobra.Command {
 	must(root.RegisterFlagCompletionFunc("as-of", cobra.NoFileCompletions))
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(helpCommand())
-	root.AddCommand(a.build(), a.check(), a.prove(), a.test(), a.explain(), a.whoCan(), a.fix(), a.fmt(), a.rules(), a.schema(), a.lsp(), a.init(), a.version())
+	root.AddCommand(a.build(), a.check(), a.prove(), a.test(), a.explain(), a.whoCan(), a.diff(), a.fix(), a.fmt(), a.rules(), a.schema(), a.lsp(), a.init(), a.version())
 	root.InitDefaultCompletionCmd()
 	refuseStray(root, "completion")
 	return root

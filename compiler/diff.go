@@ -1,0 +1,45 @@
+package compiler
+
+import (
+	"context"
+	"io/fs"
+
+	"writ.dev/writ/compiler/diff"
+	"writ.dev/writ/compiler/parallel"
+)
+
+// Change is two revisions, each compiled, and what lies between them.
+type Change struct {
+	Before, After *Result
+	// Access is who gains and who loses what. It is nil where a finding stops either side.
+	Access *diff.Difference
+}
+
+// Diff compiles the repository whose root is fsys and its base, opts.Base, and says what changes between the two. Neither side's
+// findings are compared with the other's.
+func Diff(ctx context.Context, fsys fs.FS, opts Options) (*Change, error) {
+	var c Change
+	var err error
+	if ended := parallel.Await(ctx, func() { err = c.compile(ctx, fsys, opts) }); ended != nil {
+		return nil, ended
+	}
+	return &c, err
+}
+
+func (c *Change) compile(ctx context.Context, fsys fs.FS, opts Options) error {
+	var err error
+	if c.Before, err = compile(ctx, opts.Base, opts); err != nil {
+		return err
+	}
+	if c.After, err = compile(ctx, fsys, opts); err != nil {
+		return err
+	}
+	if !c.Before.Findings.Stops() && !c.After.Findings.Stops() {
+		c.Access = diff.Compare(c.Before.side(), c.After.side())
+	}
+	return nil
+}
+
+func (r *Result) side() diff.Side {
+	return diff.Side{Estate: r.checked.Estate(), Holds: r.checked.Holds}
+}
