@@ -111,6 +111,9 @@ func compileBoth(ctx context.Context, fsys fs.FS, opts Options) (*Result, error)
 			return nil, err
 		}
 	}
+	if err := r.onTheWay(ctx, base, opts); err != nil {
+		return nil, err
+	}
 	r.known = map[string]bool{}
 	for _, f := range append(base.Findings, behind(ctx, base, opts)...) {
 		r.known[f.Fingerprint()] = true

@@ -18,6 +18,8 @@ import (
 type Doc struct {
 	*diag.Rule
 	Bad, Good []txtar.File
+	// Base is the revision before, where the rule is about a change.
+	Base []txtar.File
 }
 
 // Rules is the catalogue with its examples, by code.
@@ -26,7 +28,7 @@ func Rules() []Doc {
 	for _, r := range Catalogue() {
 		d := Doc{Rule: r}
 		if data, err := check.Examples.ReadFile("testdata/" + r.Code + ".txtar"); err == nil {
-			d.Bad, d.Good = split(txtar.Parse(data))
+			d.Bad, d.Good, d.Base = split(txtar.Parse(data))
 		}
 		all = append(all, d)
 	}
@@ -43,19 +45,22 @@ func Surroundings() []txtar.File {
 	return txtar.Parse(data).Files
 }
 
-// split divides an example into its two cases. Files outside bad/ and good/ belong to both.
-func split(a *txtar.Archive) (bad, good []txtar.File) {
+// split divides an example into its two cases, and the revision before them. Files outside bad/, good/ and base/ belong to both.
+func split(a *txtar.Archive) (bad, good, base []txtar.File) {
+	cases := map[string]*[]txtar.File{"bad/": &bad, "good/": &good, "base/": &base}
 	for _, f := range a.Files {
-		switch {
-		case strings.HasPrefix(f.Name, "bad/"):
-			bad = append(bad, txtar.File{Name: strings.TrimPrefix(f.Name, "bad/"), Data: f.Data})
-		case strings.HasPrefix(f.Name, "good/"):
-			good = append(good, txtar.File{Name: strings.TrimPrefix(f.Name, "good/"), Data: f.Data})
-		default:
+		shared := true
+		for folder, files := range cases {
+			if name, below := strings.CutPrefix(f.Name, folder); below {
+				*files = append(*files, txtar.File{Name: name, Data: f.Data})
+				shared = false
+			}
+		}
+		if shared {
 			bad, good = append(bad, f), append(good, f)
 		}
 	}
-	return bad, good
+	return bad, good, base
 }
 
 // Names are the estate's names, as far as its documents can be read: what an editor completes.

@@ -89,6 +89,9 @@ func TestExamples(t *testing.T) {
 			}
 			bad, good := examples(t, d)
 			r := mustCompile(t, bad)
+			if d.Base != nil {
+				r = mustCompileAgainst(t, bad, layOver(base(t), d.Base))
+			}
 			if d.Code == "TST-005" { // who causes a failure shows against a base alone
 				r = mustCompileAgainst(t, bad, good)
 			}
@@ -103,7 +106,11 @@ func TestExamples(t *testing.T) {
 					t.Errorf("the bad example also raises %v", describe(diag.List{f}))
 				}
 			}
-			if r := mustCompile(t, good); codes(r.Findings)[d.Code] > 0 || r.Findings.Fails() {
+			r = mustCompile(t, good)
+			if d.Base != nil {
+				r = mustCompileAgainst(t, good, layOver(base(t), d.Base))
+			}
+			if codes(r.Findings)[d.Code] > 0 || r.Findings.Fails() {
 				t.Errorf("the good example raises %v", describe(r.Findings))
 			}
 			mend(t, d, bad, found)

@@ -10,8 +10,8 @@ import (
 
 	"writ.dev/writ/compiler"
 	"writ.dev/writ/compiler/diag"
-	"writ.dev/writ/compiler/gitops"
 	"writ.dev/writ/compiler/diff"
+	"writ.dev/writ/compiler/gitops"
 )
 
 func (a *app) diff() *cobra.Command {

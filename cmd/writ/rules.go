@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -54,10 +55,11 @@ type ruleJSON struct {
 	Retired bool              `json:"retired"`
 	Bad     map[string]string `json:"bad"`
 	Good    map[string]string `json:"good"`
+	Base    map[string]string `json:"base"` // the revision before, where the rule is about a change
 }
 
 func newRuleJSON(d compiler.Doc) ruleJSON {
-	return ruleJSON{d.Code, d.Name, d.Effect.String(), d.Severity().String(), d.Title, d.Why, d.Mends, d.Retired, contents(d.Bad), contents(d.Good)}
+	return ruleJSON{d.Code, d.Name, d.Effect.String(), d.Severity().String(), d.Title, d.Why, d.Mends, d.Retired, contents(d.Bad), contents(d.Good), contents(d.Base)}
 }
 
 func contents(files []txtar.File) map[string]string {
@@ -118,6 +120,9 @@ func (a *app) explainRule(ctx context.Context, code string) error {
 	if len(d.Bad) == 0 {
 		return nil
 	}
+	if len(d.Base) > 0 {
+		a.example("before", d.Base, nil)
+	}
 	a.example("bad", d.Bad, d.Good)
 	if err := a.saysOf(ctx, d); err != nil || len(d.Good) == 0 {
 		return err
@@ -170,7 +175,13 @@ func (a *app) saysOf(ctx context.Context, d compiler.Doc) error {
 	if err != nil {
 		return err
 	}
-	r, err := a.compile(ctx, fsys, nil)
+	var base fs.FS
+	if len(d.Base) > 0 {
+		if base, err = txtar.FS(&txtar.Archive{Files: surrounded(d.Base)}); err != nil {
+			return err
+		}
+	}
+	r, err := a.compile(ctx, fsys, base)
 	if err != nil {
 		return err
 	}

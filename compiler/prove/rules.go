@@ -5,6 +5,7 @@ import "writ.dev/writ/compiler/diag"
 // Rules are what a proof can find.
 var Rules = []*diag.Rule{
 	widerThanMeant, narrowerThanMeant, outsideSemantics, closesOthers, tooComplex, unreadable, pastAcceptance, idleAcceptance,
+	opensOnTheWay, cutsOffOnTheWay,
 }
 
 var (
@@ -47,5 +48,15 @@ var (
 		Code: "PRV-008", Name: "idle-acceptance", Effect: diag.Report,
 		Title: "a Cluster accepts an object that it does not have, or that needs no acceptance",
 		Why:   "It is a written permission that nobody needs, for an object that may come back.",
+	}
+	opensOnTheWay = &diag.Rule{
+		Code: "PRV-009", Name: "opens-on-the-way", Effect: diag.Report, Level: diag.Error,
+		Title: "between two revisions a cluster could allow what neither of them does",
+		Why:   "Objects are applied one by one, and a sync can stop between any two of them. What is open then is open to everybody, for as long as it takes somebody to notice.",
+	}
+	cutsOffOnTheWay = &diag.Rule{
+		Code: "PRV-010", Name: "cuts-off-on-the-way", Effect: diag.Report, Level: diag.Warning,
+		Title: "between two revisions a cluster could refuse what both of them allow",
+		Why:   "Objects are applied one by one, and a sync can stop between any two of them. Calls that nobody meant to end would be refused meanwhile.",
 	}
 )
