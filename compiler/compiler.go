@@ -111,9 +111,12 @@ func compileBoth(ctx context.Context, fsys fs.FS, opts Options) (*Result, error)
 			return nil, err
 		}
 	}
-	if err := r.onTheWay(ctx, base, opts); err != nil {
+	found, err := r.onTheWay(ctx, base, opts)
+	if err != nil {
 		return nil, err
 	}
+	r.Findings = append(r.Findings, found...)
+	r.Findings.Sort()
 	r.known = map[string]bool{}
 	for _, f := range append(base.Findings, behind(ctx, base, opts)...) {
 		r.known[f.Fingerprint()] = true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 
+	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/diff"
 	"writ.dev/writ/compiler/parallel"
 )
@@ -13,6 +14,8 @@ type Change struct {
 	Before, After *Result
 	// Access is who gains and who loses what. It is nil where a finding stops either side.
 	Access *diff.Difference
+	// OnTheWay is what a cluster could go through while it holds some of the old objects and some of the new.
+	OnTheWay diag.List
 }
 
 // Diff compiles the repository whose root is fsys and its base, opts.Base, and says what changes between the two. Neither side's
@@ -34,10 +37,12 @@ func (c *Change) compile(ctx context.Context, fsys fs.FS, opts Options) error {
 	if c.After, err = compile(ctx, fsys, opts); err != nil {
 		return err
 	}
-	if !c.Before.Findings.Stops() && !c.After.Findings.Stops() {
-		c.Access = diff.Compare(c.Before.side(), c.After.side())
+	if c.Before.Findings.Stops() || c.After.Findings.Stops() {
+		return nil
 	}
-	return nil
+	c.Access = diff.Compare(c.Before.side(), c.After.side())
+	c.OnTheWay, err = c.After.onTheWay(ctx, c.Before, opts)
+	return err
 }
 
 func (r *Result) side() diff.Side {

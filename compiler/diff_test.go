@@ -41,7 +41,7 @@ func TestDiffs(t *testing.T) {
 				t.Fatalf("stops: %v %v", describe(c.Before.Findings), describe(c.After.Findings))
 			}
 			var md strings.Builder
-			if err := c.Access.Markdown(&md); err != nil {
+			if err := c.Access.Markdown(&md, c.OnTheWay); err != nil {
 				t.Fatal(err)
 			}
 			archive.Files = append(archive.Files, txtar.File{Name: "diff.md", Data: []byte(md.String())})

@@ -4,15 +4,17 @@ import (
 	"context"
 	"strings"
 
+	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/emit"
 	"writ.dev/writ/compiler/prove"
 )
 
 // onTheWay finds what the change would open or cut off while a cluster holds some of the base's objects and some of its own.
-func (r *Result) onTheWay(ctx context.Context, base *Result, opts Options) error {
+func (r *Result) onTheWay(ctx context.Context, base *Result, opts Options) (diag.List, error) {
 	if r.Files == nil || base.Files == nil {
-		return nil
+		return nil, nil
 	}
+	var all diag.List
 	declared := map[string]bool{}
 	for _, c := range base.estate.Clusters {
 		for _, w := range c.Workloads {
@@ -27,12 +29,12 @@ func (r *Result) onTheWay(ctx context.Context, base *Result, opts Options) error
 			Declared: func(service string) bool { return declared[c.Name+" "+service] },
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		r.Findings = append(r.Findings, found...)
+		all = append(all, found...)
 	}
-	r.Findings.Sort()
-	return nil
+	all.Sort()
+	return all, nil
 }
 
 func byCluster(files []emit.File) map[string][]prove.File {

@@ -60,10 +60,15 @@ func (a *app) runDiff(ctx context.Context, base string) error {
 	}
 	switch a.format {
 	case formatJSON:
-		return a.json(newDiffDocument(base, commit, c.Access))
+		doc := newDiffDocument(base, commit, c.Access)
+		doc.OnTheWay = diag.NewDocument(c.OnTheWay, nil).Findings
+		return a.json(doc)
 	case formatMarkdown:
-		return c.Access.Markdown(a.stdout)
+		return c.Access.Markdown(a.stdout, c.OnTheWay)
 	default:
+		if err := a.findings(c.OnTheWay, c.After, a.textOptions()); err != nil {
+			return err
+		}
 		a.tellDiff(c.Access)
 		return nil
 	}
@@ -138,10 +143,11 @@ type diffDocument struct {
 	Gained   []changeJSON `json:"gained"`
 	Lost     []changeJSON `json:"lost"`
 	Switched []switchJSON `json:"switched"`
+	// OnTheWay is what a cluster could go through while it holds some of the old objects and some of the new.
+	OnTheWay []diag.JSONFinding `json:"onTheWay"`
 }
 
 type changeJSON struct {
-	Mesh       string      `json:"mesh"`
 	Caller     string      `json:"caller"`
 	Callee     string      `json:"callee"`
 	Endpoint   string      `json:"endpoint"`
@@ -164,7 +170,6 @@ type routeJSON struct {
 }
 
 type switchJSON struct {
-	Mesh     string   `json:"mesh"`
 	Subject  string   `json:"subject"`
 	Clusters []string `json:"clusters"`
 	What     string   `json:"what"`
@@ -188,7 +193,7 @@ func changesJSON(all []diff.Change) []changeJSON {
 	for i := range all {
 		c := &all[i]
 		j := changeJSON{
-			Mesh: c.Mesh, Caller: c.Caller, Callee: c.Callee, Endpoint: c.Endpoint, Requests: list(c.Requests), Part: c.Part,
+			Caller: c.Caller, Callee: c.Callee, Endpoint: c.Endpoint, Requests: list(c.Requests), Part: c.Part,
 			Routes: []routeJSON{}, Unenforced: list(c.Unenforced), CallerTeam: c.CallerTeam, CalleeTeam: c.CalleeTeam,
 			Because: c.Because, Until: c.Until, Consent: c.Consent, Path: c.At.File, Line: c.At.Start.Line(),
 		}

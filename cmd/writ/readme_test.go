@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -38,17 +40,47 @@ var outputs = map[string]func(t *testing.T, root, command string) string{
 		return told + "\n"
 	},
 	"writ build, with the wishlist": func(t *testing.T, root, _ string) string {
-		wishlist := regexp.MustCompile("(?s)```yaml\n(# (policies/[^\n]*wishlist.yaml)\n.*?)```").FindStringSubmatch(readme(t))
-		if wishlist == nil {
-			t.Fatal("the README shows no wishlist.yaml")
-		}
-		write(t, filepath.Join(root, wishlist[2]), wishlist[1])
+		addWishlist(t, root)
 		return writ(t, root, "build")
+	},
+	"writ diff, with the wishlist": func(t *testing.T, root, _ string) string {
+		commit(t, root)
+		addWishlist(t, root)
+		return writ(t, root, "diff", "--base", "main")
 	},
 	"writ test":                           question,
 	"writ explain cart-expiry redis-cart": question,
 	"writ explain synthetic-shopper frontend PUT /cart": question,
 	"writ who-can cartservice get-cart":                 question,
+}
+
+// addWishlist writes the document that the README adds.
+func addWishlist(t *testing.T, root string) {
+	t.Helper()
+	wishlist := regexp.MustCompile("(?s)```yaml\n(# (policies/[^\n]*wishlist.yaml)\n.*?)```").FindStringSubmatch(readme(t))
+	if wishlist == nil {
+		t.Fatal("the README shows no wishlist.yaml")
+	}
+	write(t, filepath.Join(root, wishlist[2]), wishlist[1])
+}
+
+// commit makes a git repository of the folder, with all of it on main.
+func commit(t *testing.T, root string) {
+	t.Helper()
+	repo, err := git.PlainInitWithOptions(root, &git.PlainInitOptions{InitOptions: git.InitOptions{DefaultBranch: "refs/heads/main"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := repo.Worktree()
+	if err == nil {
+		err = tree.AddGlob("policies")
+	}
+	if err == nil {
+		_, err = tree.Commit("the example", &git.CommitOptions{Author: &object.Signature{Name: "a", Email: "a@example.com"}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // question is what a command prints about the example as it is.
@@ -99,7 +131,7 @@ func TestREADME(t *testing.T) {
 // TestREADMENamesEveryCommand keeps the table of commands complete.
 func TestREADMENamesEveryCommand(t *testing.T) {
 	text := readme(t)
-	for _, c := range strings.Fields("build check prove test explain who-can fix fmt rules schema lsp init version completion") {
+	for _, c := range strings.Fields("build check prove test explain who-can diff fix fmt rules schema lsp init version completion") {
 		if !strings.Contains(text, "`writ "+c) {
 			t.Errorf("the README does not name `writ %s`", c)
 		}

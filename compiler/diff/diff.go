@@ -31,14 +31,13 @@ func (d *Difference) Empty() bool { return len(d.Gained)+len(d.Lost)+len(d.Switc
 
 // Change is requests of one caller to one callee that one revision allows and the other does not.
 type Change struct {
-	Mesh     string
 	Caller   string // namespace/name, or `outsider <name>`
 	Callee   string // namespace/name
 	Endpoint string // whose requests they are, in the revision that allows them
 	// Requests are what is gained or lost, in the words of the documents. It is all of the endpoint unless Part.
 	Requests []string
 	Part     bool
-	// Routes are the clusters: where callers are and where what they call is.
+	// Routes are the clusters, of all meshes: where callers are and where what they call is.
 	Routes []Route
 	// Unenforced are the clusters of the callee that refuse nobody yet, at the revision after the change: the difference is meant
 	// there, and not felt.
@@ -62,7 +61,7 @@ func Compare(before, after Side) *Difference {
 		for i := range all {
 			for _, r := range all[i].Routes {
 				for _, to := range r.To {
-					if unenforced[place{all[i].Mesh, all[i].Callee, to}] {
+					if unenforced[place{all[i].Callee, to}] {
 						all[i].Unenforced = append(all[i].Unenforced, to)
 					}
 				}
@@ -76,7 +75,7 @@ func Compare(before, after Side) *Difference {
 }
 
 // place is a workload.
-type place struct{ mesh, service, cluster string }
+type place struct{ service, cluster string }
 
 // unenforced are the workloads that refuse nobody.
 func unenforced(s Side) map[place]bool {
@@ -84,7 +83,7 @@ func unenforced(s Side) map[place]bool {
 	for _, c := range s.Estate.Clusters {
 		for _, w := range c.Workloads {
 			if w.Stages.Authz != model.AuthzEnforce {
-				all[place{c.Mesh.Name, w.Service.Key(), c.Name}] = true
+				all[place{w.Service.Key(), c.Name}] = true
 			}
 		}
 	}
@@ -96,8 +95,7 @@ func unenforced(s Side) map[place]bool {
 func compareChange(a, b Change) int {
 	return cmp.Or(
 		cmp.Compare(a.weight(), b.weight()), cmp.Compare(a.Callee, b.Callee), cmp.Compare(a.Caller, b.Caller),
-		cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.Mesh, b.Mesh),
-		slices.Compare(a.Requests, b.Requests),
+		cmp.Compare(a.Endpoint, b.Endpoint), slices.Compare(a.Requests, b.Requests),
 	)
 }
 
@@ -142,10 +140,7 @@ func edges(s Side) map[edge][]*model.Access {
 
 // changes are the requests that one revision has and the other lacks. Edges that have the same in common share their answer.
 func changes(has, lacks map[edge][]*model.Access) []Change {
-	type key struct {
-		access *model.Access
-		text   string // the requests
-	}
+	type key struct{ caller, endpoint, at, requests string }
 	answers := map[string][]remainder{}
 	gathered := map[key]*Change{}
 	routes := map[key]map[string][]string{} // callee's cluster -> callers'
@@ -161,7 +156,7 @@ func changes(has, lacks map[edge][]*model.Access) []Change {
 		for _, r := range left {
 			i := slices.IndexFunc(has[e], func(a *model.Access) bool { return a.Endpoint.Name == r.endpoint })
 			a := has[e][i]
-			k := key{a, strings.Join(r.requests, "\n")}
+			k := key{a.Caller.Key(), a.Endpoint.String(), a.Span().String(), strings.Join(r.requests, "\n")}
 			if gathered[k] == nil {
 				gathered[k] = describe(a, r)
 				routes[k] = map[string][]string{}
@@ -186,7 +181,7 @@ func compareEdge(a, b edge) int {
 
 func describe(a *model.Access, r remainder) *Change {
 	c := &Change{
-		Mesh: a.Callee().Mesh.Name, Caller: a.Caller.Key(), Callee: a.Callee().Key(), Endpoint: a.Endpoint.Name,
+		Caller: a.Caller.Key(), Callee: a.Callee().Key(), Endpoint: a.Endpoint.Name,
 		Requests: r.requests, Part: r.part, CalleeTeam: a.Callee().Team.Name, Consent: a.Consent.String(), At: a.Span(),
 	}
 	if t := a.Caller.Team(); t != nil {

@@ -15,13 +15,14 @@ const markdownRows = 40
 // markdownBytes is how long the whole may be, with room for what a workflow adds around it.
 const markdownBytes = 60_000
 
-// Markdown writes the difference as a comment for a pull request, the most important first. Where it is longer than a comment may
-// be, it says how much is left out.
-func (d *Difference) Markdown(w io.Writer) error {
+// Markdown writes the difference as a comment for a pull request, the most important first: what clusters could go through on the
+// way, then who gains and who loses. Where it is longer than a comment may be, it says how much is left out.
+func (d *Difference) Markdown(w io.Writer, onTheWay diag.List) error {
 	var b strings.Builder
 	if d.Empty() {
 		b.WriteString("**No access changes.**\n")
 	}
+	wayList(&b, onTheWay)
 	changeTable(&b, "Access gained", d.Gained)
 	changeTable(&b, "Access lost", d.Lost)
 	switchTable(&b, d.Switched)
@@ -53,6 +54,21 @@ func (c *Change) whereCell() string {
 		cell += "<br>not enforced in " + code(strings.Join(c.Unenforced, ", "))
 	}
 	return cell
+}
+
+func wayList(b *strings.Builder, all diag.List) {
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "### Make two changes of it (%d)\n\n", len(all))
+	for i := range all {
+		if i == markdownRows {
+			fmt.Fprintf(b, "\n%d more: `writ diff` lists them.\n", len(all)-i)
+			break
+		}
+		fmt.Fprintf(b, "- %s %s\n", code(all[i].Rule.Code), code(all[i].Message))
+	}
+	fmt.Fprintf(b, "\n%s\n\n", code(all[0].Help))
 }
 
 func switchTable(b *strings.Builder, all []Switch) {

@@ -213,8 +213,16 @@ func offered(e *model.Endpoint) []string {
 		return []string{who + " any path"}
 	}
 	var all []string
-	for _, p := range e.Paths {
-		all = append(all, who+" "+p.Text)
+	for i := range e.Paths {
+		all = append(all, said(e, i, who))
 	}
 	return all
+}
+
+// said is one path of an endpoint in the words of its document, by callers with some methods.
+func said(e *model.Endpoint, i int, methods string) string {
+	if len(e.Doc.GRPC.Items) > 0 {
+		return "gRPC " + e.Paths[i].Text
+	}
+	return methods + " " + e.Paths[i].Text
 }

@@ -14,7 +14,6 @@ import (
 // Switch is something besides accesses that opens or closes, or that changes who somebody is: a stage of a workload, a floor, a
 // trust domain.
 type Switch struct {
-	Mesh     string
 	Subject  string // like `Service shop/checkout`, `namespace shop`, `Cluster eu-1`
 	Clusters []string
 	What     string // like authz, mtls, outbound, floor, identity
@@ -25,7 +24,7 @@ type Switch struct {
 }
 
 // setting names one value in one cluster.
-type setting struct{ mesh, cluster, subject, what string }
+type setting struct{ cluster, subject, what string }
 
 // value is what a setting can be, and how much it closes: more closes more.
 type value struct {
@@ -37,18 +36,18 @@ type value struct {
 func switches(before, after Side) []Switch {
 	was, is := settings(before), settings(after)
 	type change struct {
-		mesh, subject, what string
-		before, after       value
+		subject, what string
+		before, after value
 	}
 	clusters := map[change][]string{}
 	add := func(s setting) {
-		whole := setting{s.mesh, s.cluster, s.subject, declared}
+		whole := setting{s.cluster, s.subject, declared}
 		_, before := was[whole]
 		_, after := is[whole]
 		if before != after && s.what != declared || before && after && s.what == declared {
 			return // one line tells of a Service that comes or goes, and none that it is there
 		}
-		c := change{s.mesh, s.subject, s.what, was[s], is[s]}
+		c := change{s.subject, s.what, was[s], is[s]}
 		if c.before != c.after && !slices.Contains(clusters[c], s.cluster) {
 			clusters[c] = append(clusters[c], s.cluster)
 		}
@@ -63,7 +62,7 @@ func switches(before, after Side) []Switch {
 	for c, in := range clusters {
 		slices.Sort(in)
 		all = append(all, Switch{
-			Mesh: c.mesh, Subject: c.subject, Clusters: in, What: c.what, Before: c.before.text, After: c.after.text,
+			Subject: c.subject, Clusters: in, What: c.what, Before: c.before.text, After: c.after.text,
 			Looser: c.after.closes < c.before.closes,
 		})
 	}
@@ -79,7 +78,7 @@ func compareSwitch(a, b Switch) int {
 		return 1
 	}
 	return cmp.Or(cmp.Compare(looser(a), looser(b)), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.What, b.What),
-		cmp.Compare(a.Mesh, b.Mesh), slices.Compare(a.Clusters, b.Clusters))
+		slices.Compare(a.Clusters, b.Clusters))
 }
 
 // declared is that there is a Service at all.
@@ -92,7 +91,7 @@ func settings(s Side) map[setting]value {
 		clusterSettings(all, c)
 		for _, n := range s.Estate.Namespaces {
 			if n.In(c) {
-				at := func(what string) setting { return setting{c.Mesh.Name, c.Name, "namespace " + n.Name, what} }
+				at := func(what string) setting { return setting{c.Name, "namespace " + n.Name, what} }
 				set(all, at("floor"), n.Floor(c) != nil, 1)
 				set(all, at("retired"), n.Retired(c), 0)
 			}
@@ -105,7 +104,7 @@ func settings(s Side) map[setting]value {
 }
 
 func clusterSettings(all map[setting]value, c *model.Cluster) {
-	at := func(what string) setting { return setting{c.Mesh.Name, c.Name, "Cluster " + c.Name, what} }
+	at := func(what string) setting { return setting{c.Name, "Cluster " + c.Name, what} }
 	spec := &c.Doc.Spec
 	set(all, at("floor"), spec.Floor.Value, 1)
 	set(all, at("strict"), spec.Strict.Value || c.Mesh.Doc.Spec.Strict.Value, 1)
@@ -117,7 +116,7 @@ func clusterSettings(all map[setting]value, c *model.Cluster) {
 
 func workloadSettings(all map[setting]value, w *model.Workload) {
 	at := func(what string) setting {
-		return setting{w.Cluster.Mesh.Name, w.Cluster.Name, w.Service.Object(), what}
+		return setting{w.Cluster.Name, w.Service.Object(), what}
 	}
 	stages := fmt.Sprintf("mtls %s, authz %s, outbound %s", w.Stages.MTLS, w.Stages.Authz, w.Stages.Outbound)
 	all[at(declared)] = value{text: stages}
