@@ -61,6 +61,10 @@ func (p *Point) decisive() []*manifest.Object {
 // sides is the boxes of all policies of the scope, and of what is meant.
 func (s *Space) sides(m *Meant) []roleBox {
 	all := slices.Concat(withRole(meant, s.meant[m]), withRole(unmeant, s.unmeant[m]), withRole(denied, s.refused))
+	custom := asked
+	if disagree(s.scope.Policies) {
+		custom = denied
+	}
 	for _, o := range s.scope.Policies {
 		switch actionOf(o) {
 		case "ALLOW":
@@ -68,7 +72,7 @@ func (s *Space) sides(m *Meant) []roleBox {
 		case "DENY":
 			all = append(all, withRole(denied, s.policies[o])...)
 		case "CUSTOM":
-			all = append(all, withRole(asked, s.policies[o])...)
+			all = append(all, withRole(custom, s.policies[o])...)
 		}
 	}
 	return all

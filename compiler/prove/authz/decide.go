@@ -34,9 +34,28 @@ func (p *Point) Decide(r Request) Decision {
 		return Decision{Answer: Deny, By: by, Rule: rule}
 	}
 	if ask, asked := p.first("CUSTOM", &r); ask != nil && asked >= 0 {
+		if disagree(p.decisive()) {
+			return Decision{Answer: Deny, By: ask, Rule: asked}
+		}
 		return Decision{Answer: Custom, Provider: ask.AuthorizationPolicy.Provider, By: ask, Rule: asked}
 	}
 	return Decision{Answer: Allow, By: by, Rule: rule}
+}
+
+// disagree reports whether CUSTOM policies name several providers. Whatever one of them matches is then refused, and nobody is asked
+// (pilot/pkg/security/authz/builder buildHTTP, without PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS).
+func disagree(policies []*manifest.Object) bool {
+	provider, any := "", false
+	for _, o := range policies {
+		if actionOf(o) != "CUSTOM" {
+			continue
+		}
+		if any && o.AuthorizationPolicy.Provider != provider {
+			return true
+		}
+		provider, any = o.AuthorizationPolicy.Provider, true
+	}
+	return false
 }
 
 // first is the first policy of an action, by namespace and name, that matches the request, and its rule. Where none matches, it is

@@ -56,6 +56,9 @@ func (s *Space) Decided(policies []*manifest.Object) (allowed, asked Region) {
 		}
 		closed = closed || action == "ALLOW"
 	}
+	if disagree(policies) {
+		by["DENY"], by["CUSTOM"] = by["DENY"].Or(by["CUSTOM"]), s.region(nil)
+	}
 	if allowed = by["ALLOW"]; !closed {
 		allowed = s.region([]box{s.everything()})
 	}
