@@ -5,6 +5,10 @@ go 1.26.0
 require (
 	github.com/envoyproxy/go-control-plane/envoy v1.37.1-0.20260713214202-ca8ce173c36f // the filters that Istio's compiler writes
 	google.golang.org/protobuf v1.36.12 // reads them
+	istio.io/api v1.31.0-rc.0.0.20260824154656-b943409680a7 // Istio's types
+	istio.io/istio v0.0.0-20260827124520-eed52ebb66ad // Istio's compiler of policies
+	sigs.k8s.io/yaml v1.6.0 // writes manifests as Kubernetes does
+	writ.dev/writ v0.0.0 // the evaluator
 )
 
 require (
@@ -14,8 +18,6 @@ require (
 	github.com/planetscale/vtprotobuf v0.6.1-0.20240409071808-615f978279ca // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20260427160629-7cedc36a6bc4 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260427160629-7cedc36a6bc4 // indirect
-	istio.io/api v1.31.0-rc.0.0.20260824154656-b943409680a7
-	istio.io/istio v0.0.0-20260827124520-eed52ebb66ad
 )
 
 require (
@@ -132,8 +134,6 @@ require (
 	sigs.k8s.io/mcs-api v0.4.1 // indirect
 	sigs.k8s.io/randfill v1.0.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.1 // indirect
-	sigs.k8s.io/yaml v1.6.0
-	writ.dev/writ v0.0.0
 )
 
 require (

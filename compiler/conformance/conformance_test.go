@@ -1,0 +1,153 @@
+package conformance
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// number reads a number from the environment.
+func number(t *testing.T, name string, otherwise uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// TestTheEvaluatorDecidesAsIstioDoes goes through CLASSES classes of requests, of worlds drawn from SEED: fixed where it is not
+// set, and from the clock where it is "fresh". LIMIT, in seconds, ends it sooner where it is set.
+func TestTheEvaluatorDecidesAsIstioDoes(t *testing.T) {
+	classes := int(number(t, "CLASSES", 100_000))
+	if os.Getenv("SEED") == "fresh" {
+		t.Setenv("SEED", strconv.FormatInt(time.Now().UnixNano(), 10))
+	}
+	seed := number(t, "SEED", 1)
+	t.Logf("SEED=%d CLASSES=%d", seed, classes)
+
+	start := time.Now()
+	total := run(t, seed, classes, time.Duration(number(t, "LIMIT", 1<<32))*time.Second)
+	t.Logf("%d worlds, %d classes of requests, %d of them allowed; %d requests held against sets as well; %s",
+		total.worlds, total.classes, total.allowed, total.sets, time.Since(start).Round(time.Second))
+	var table strings.Builder
+	fewest := 0
+	switch {
+	case total.classes >= whole:
+		fewest = each
+	case total.classes >= 500_000:
+		fewest = 100
+	}
+	for _, c := range Constructs {
+		fmt.Fprintf(&table, "%10d  %s\n", total.decided[c], c)
+		if total.decided[c] < fewest {
+			t.Errorf("%q decided %d classes only, fewer than %d", c, total.decided[c], fewest)
+		}
+	}
+	t.Logf("classes that each construct decided: without it, Istio's answer is another\n%s", &table)
+}
+
+type totals struct {
+	worlds, classes, allowed, sets, failed int
+	decided                                map[Construct]int
+}
+
+// run checks worlds on all cores until enough classes are decided, or the time is up. Worlds come in batches, each about the constructs that decided
+// least so far. So all depends on the seed alone.
+func run(t *testing.T, seed uint64, classes int, limit time.Duration) *totals {
+	const batch = 256
+	start := time.Now()
+	total := &totals{decided: map[Construct]int{}}
+	for first := uint64(0); !total.enough(classes) && total.failed < 5 && time.Since(start) < limit; first += batch {
+		aims := slices.Clone(Constructs)
+		slices.SortStableFunc(aims, func(a, b Construct) int { return cmp.Compare(total.decided[a], total.decided[b]) })
+		aims = aims[:len(aims)/8]
+		results := make([]*Result, batch)
+		errs := make([]error, batch)
+		var next atomic.Int64
+		var wait sync.WaitGroup
+		for range runtime.GOMAXPROCS(0) {
+			wait.Go(func() {
+				for i := next.Add(1) - 1; i < batch; i = next.Add(1) - 1 {
+					results[i], errs[i] = world(rand.New(rand.NewPCG(seed, first+uint64(i))), aims[int(i)%len(aims)])
+				}
+			})
+		}
+		wait.Wait()
+		for i, result := range results {
+			if errs[i] != nil {
+				t.Errorf("world %d: %v", first+uint64(i), errs[i])
+				total.failed++
+			}
+			if result == nil {
+				continue
+			}
+			total.add(result)
+			for _, d := range result.Divergences {
+				t.Errorf("world %d: %s", first+uint64(i), d)
+				total.failed++
+			}
+		}
+	}
+	return total
+}
+
+// enough reports whether a run may end. A whole one goes on until each construct has decided enough as well.
+func (total *totals) enough(classes int) bool {
+	return total.classes >= classes &&
+		(classes < whole || !slices.ContainsFunc(Constructs, func(c Construct) bool { return total.decided[c] < each }))
+}
+
+// A whole run is so many classes of requests, and so many that each construct decides.
+const (
+	whole = 5_000_000
+	each  = 10_000
+)
+
+func (total *totals) add(r *Result) {
+	total.worlds++
+	total.classes += r.Classes
+	total.allowed += r.Allowed
+	total.sets += r.Sets
+	for c, n := range r.Decided {
+		total.decided[c] += n
+	}
+}
+
+// world draws worlds until one can be checked. It asks less of them the longer it takes: that the construct decide something, and
+// that there be many classes.
+func world(r *rand.Rand, aim Construct) (*Result, error) {
+	for try := range 12 {
+		w := generate(r, aim)
+		for range 400 {
+			if has(occurrences(w), aim) && (invalid(aim) || w.Valid()) {
+				break
+			}
+			w = generate(r, aim)
+		}
+		if !invalid(aim) && !w.Valid() {
+			continue
+		}
+		result, err := Check(r, w, aim, try < 9, try < 6)
+		if result != nil || err != nil {
+			return result, err
+		}
+	}
+	return nil, nil
+}
+
+// invalid reports whether the construct is one that Istio's validation refuses, so that worlds with it are checked all the same.
+func invalid(c Construct) bool { return c == wrongValue || c == wrongValueDeny }
