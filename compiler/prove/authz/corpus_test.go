@@ -9,8 +9,8 @@ import (
 	"writ.dev/writ/compiler/prove/manifest"
 )
 
-// entry is one world of a corpus: what Istio's own compiler and an interpreter of its filters say to a few requests.
-// testdata/found.json is written by hand, a world for each mistake that was found.
+// entry is one world of a corpus: what Istio's own compiler and an interpreter of its filters say to a few requests. The module
+// compiler/conformance writes testdata/corpus.json; testdata/found.json is written by hand, a world for each mistake that was found.
 type entry struct {
 	Decides, TrustDomain, RootNamespace, Namespace string
 	TrustDomainAliases, Issuers                    []string
@@ -35,7 +35,7 @@ type entry struct {
 
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"testdata/found.json"} {
+	for _, path := range []string{"testdata/corpus.json", "testdata/found.json"} {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
