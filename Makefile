@@ -31,6 +31,21 @@ build: ## build bin/writ, stripped
 test: ## run the tests
 	go test ./...
 
+CLASSES ?= 5000000
+SEED ?= 1
+
+.PHONY: conformance
+conformance: ## hold the evaluator of policies against Istio's own compiler: CLASSES=5000000 from SEED=1 (or SEED=fresh)
+	cd compiler/conformance && CLASSES=$(CLASSES) SEED=$(SEED) go test -count=1 -timeout 1h -v ./...
+
+.PHONY: mutants
+mutants: ## plant mistakes into the evaluator of policies, one at a time; the corpus has to tell each
+	cd compiler/conformance && MUTANTS=1 go test -count=1 -timeout 1h -run '^TestMutantsDie$$' .
+
+.PHONY: corpus
+corpus: ## write the corpus of decided requests anew, from Istio's answers
+	cd compiler/conformance && CORPUS=$(CURDIR)/compiler/prove/authz/testdata/corpus.json go test -count=1 -timeout 1h -run '^TestWriteCorpus$$' .
+
 .PHONY: race
 race: ## run the tests under the race detector, which needs a C compiler
 	go test -race -short ./...
@@ -41,6 +56,7 @@ lint: ## look at format, Go code and workflows
 	if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:" >&2; echo "$$unformatted" >&2; exit 1; fi
 	go vet ./...
 	$(GOLANGCI_LINT) run ./...
+	cd compiler/conformance && go vet ./... && $(GOLANGCI_LINT) run --config ../../.golangci.yml ./...
 	$(ACTIONLINT) -shellcheck= -pyflakes=
 
 .PHONY: fmt
