@@ -33,7 +33,7 @@ func (r *prover) assumptions(points []point) []Assumption {
 		{What: fmt.Sprintf("%s: %s, and peers of other trust domains are %s", c.Name, trust, taken(c))},
 	}
 	all = append(all, Assumption{
-		What: c.Name + ": its mesh configuration has enableAutoMtls on and outboundTrafficPolicy ALLOW_ANY, as Istio has them unless told",
+		What: c.Name + ": its mesh configuration has enableAutoMtls on and outboundTrafficPolicy ALLOW_ANY, and its istiod takes one external authorizer for a pod, as Istio has them unless told",
 	})
 	if slices.ContainsFunc(points, func(p point) bool { return len(p.tokens) > 0 }) {
 		all = append(all, Assumption{
