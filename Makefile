@@ -42,6 +42,10 @@ conformance: ## hold the evaluator of policies against Istio's own compiler: CLA
 mutants: ## plant mistakes into the evaluator of policies, one at a time; the corpus has to tell each
 	cd compiler/conformance && MUTANTS=1 go test -count=1 -timeout 1h -run '^TestMutantsDie$$' .
 
+.PHONY: faults
+faults: ## plant every fault into what the proof trusts (model, check, plan), one at a time; a test has to notice each
+	WRIT_MUTATION=1 go test ./compiler/mutation -count=1 -timeout 1h -v -run '^TestEveryFaultIsNoticed$$'
+
 .PHONY: corpus
 corpus: ## write the corpus of decided requests anew, from Istio's answers
 	cd compiler/conformance && CORPUS=$(CURDIR)/compiler/prove/authz/testdata/corpus.json go test -count=1 -timeout 1h -run '^TestWriteCorpus$$' .

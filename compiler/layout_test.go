@@ -35,9 +35,10 @@ var layout = map[string][]string{
 	// The proof is an independent witness: it sees what is meant and the bytes, never how one became the other.
 	"compiler/prove": {"compiler/diag", "compiler/model", "compiler/parallel", "compiler/prove/atoms", "compiler/prove/authz", "compiler/prove/manifest"},
 	// A second derivation of what documents mean must not share the first one's mistakes.
-	"compiler/naive":  {"compiler/syntax"},
-	"compiler/gitops": {},
-	"compiler/format": {"compiler/diag", "compiler/parallel", "compiler/syntax"},
+	"compiler/naive":    {"compiler/syntax"},
+	"compiler/mutation": {},
+	"compiler/gitops":   {},
+	"compiler/format":   {"compiler/diag", "compiler/parallel", "compiler/syntax"},
 	"compiler": {
 		"schema", "compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/plan", "compiler/istio",
 		"compiler/overlay", "compiler/emit", "compiler/parallel", "compiler/prove", "compiler/query", "compiler/diff",
