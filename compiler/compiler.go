@@ -13,6 +13,9 @@
 //	emit.Compare   files, out/      -> Drift      what out/ lacks, and what it has too much
 //	prove.Equal    bytes, Estate    -> Proof      what out/ will hold allows exactly what is meant: read back, and compared
 //
+// With a base revision two more follow: prove.OnTheWay asks what a cluster could go through while it holds some of the base's objects
+// and some of the new ones, and diff.Compare who gains and who loses access.
+//
 // A stage tells everything that it finds and then, if anything stops, ends the row: what follows would only repeat the same
 // mistake in other words. Three kinds of failure have three ways: the author's mistake is a diag.Finding, the world's is an
 // error, ours is a panic.
