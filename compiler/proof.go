@@ -148,6 +148,9 @@ func manifestsIn(folder fs.FS, e *model.Estate, opts ProveOptions) (map[string][
 	for _, c := range e.Clusters {
 		names = append(names, c.Name)
 	}
+	if opts.Cluster != "" && !slices.Contains(names, opts.Cluster) {
+		return nil, fmt.Errorf("there is no Cluster %q%s", opts.Cluster, expected(opts.Cluster, names))
+	}
 	files := map[string][]prove.File{}
 	err := fs.WalkDir(folder, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
@@ -167,7 +170,8 @@ func manifestsIn(folder fs.FS, e *model.Estate, opts ProveOptions) (map[string][
 			return fmt.Errorf("%s lies in no cluster's folder; name the cluster with --cluster: %s", path.Join(opts.Dir, name), diag.OneOf(names))
 		}
 		if !slices.Contains(names, cluster) {
-			return unknownCluster(path.Join(opts.Dir, cluster), cluster, names)
+			return fmt.Errorf("%s: there is no Cluster %q%s; where all of the folder is of one cluster, name it with --cluster",
+				path.Join(opts.Dir, cluster), cluster, expected(cluster, names))
 		}
 		data, err := fs.ReadFile(folder, name)
 		if err != nil {
@@ -185,9 +189,10 @@ func manifestsIn(folder fs.FS, e *model.Estate, opts ProveOptions) (map[string][
 	return files, nil
 }
 
-func unknownCluster(where, name string, names []string) error {
+// expected ends the message about a name that nothing has.
+func expected(name string, names []string) string {
 	if near := diag.Nearest(name, names); near != "" {
-		return fmt.Errorf("%s: no Cluster has the name %q; did you mean %q?", where, name, near)
+		return fmt.Sprintf("; did you mean %q?", near)
 	}
-	return fmt.Errorf("%s: no Cluster has the name %q; there is %s", where, name, diag.OneOf(names))
+	return "; expected " + diag.OneOf(names)
 }

@@ -30,7 +30,7 @@ func (a *app) check() *cobra.Command {
 			return a.runCheck(cmd.Context(), base)
 		},
 	}
-	cmd.Flags().StringVar(&base, "base", "", "the git `revision` to compare with, like main or origin/main")
+	cmd.Flags().StringVar(&base, "base", "", "the git `REV` to compare with, like main or origin/main")
 	must(cmd.RegisterFlagCompletionFunc("base", cobra.NoFileCompletions))
 	return cmd
 }

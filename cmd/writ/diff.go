@@ -31,7 +31,7 @@ func (a *app) diff() *cobra.Command {
 			return a.runDiff(cmd.Context(), base)
 		},
 	}
-	cmd.Flags().StringVar(&base, "base", "", "the git `revision` to compare with, like main or origin/main")
+	cmd.Flags().StringVar(&base, "base", "", "the git `REV` to compare with, like main or origin/main")
 	must(cmd.RegisterFlagCompletionFunc("base", cobra.NoFileCompletions))
 	return cmd
 }

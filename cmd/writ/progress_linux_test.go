@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,6 +14,9 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+// counted is how far some stage has come: of which, depends on which of them take long.
+var counted = regexp.MustCompile(`\d of \d+\x1b\[K`)
 
 // TestProgressOnARealTerminal builds an estate that takes longer than a second, with a terminal for stderr and without.
 func TestProgressOnARealTerminal(t *testing.T) {
@@ -55,7 +59,7 @@ func TestProgressOnARealTerminal(t *testing.T) {
 			}
 			continue
 		}
-		if !bytes.Contains(screen, []byte(" of 12000\x1b[K")) || !bytes.HasSuffix(screen, []byte("\r\x1b[K")) || bytes.Contains(screen, []byte("\n")) {
+		if !counted.Match(screen) || !bytes.HasSuffix(screen, []byte("\r\x1b[K")) || bytes.Contains(screen, []byte("\n")) {
 			t.Errorf("%s: got %.500q", tt.env, screen)
 		}
 	}

@@ -21,7 +21,8 @@ func (a *app) prove() *cobra.Command {
 		Short: "Prove that a folder of manifests allows exactly what policies/ says",
 		Long: "prove reads the manifests of a folder, out/ unless another is named, and compares what they allow with what\n" +
 			"policies/ says: over all callers, ports, methods and paths, at every place where a cluster enforces something.\n" +
-			"It may be anybody's folder, with a folder for each cluster in it, or one cluster's with --cluster.\n\n" +
+			"It may be anybody's folder, with a folder for each cluster in it, or one cluster's with --cluster. DIR is taken from where you\n" +
+			"stand, also with -C.\n\n" +
 			"A build proves its own manifests in the same way, so out/ as a build left it is always proved.",
 		Example: "  writ prove                             # out/ as it lies there\n" +
 			"  writ prove ../manifests                # a folder for each cluster, like ../manifests/eu-1/\n" +
@@ -38,7 +39,7 @@ func (a *app) prove() *cobra.Command {
 			return a.runProve(cmd.Context(), dir, cluster)
 		},
 	}
-	cmd.Flags().StringVar(&cluster, "cluster", "", "the `cluster` that all of the folder's manifests are of")
+	cmd.Flags().StringVar(&cluster, "cluster", "", "the `CLUSTER` that all of the folder's manifests are of")
 	must(cmd.RegisterFlagCompletionFunc("cluster", cobra.NoFileCompletions))
 	return cmd
 }
@@ -80,7 +81,10 @@ func (a *app) folder(repo *os.Root, dir string) (*os.Root, string, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, "", fmt.Errorf("there is no out/: %s writes it", a.command("build"))
 		}
-		return folder, "out", err
+		if err != nil {
+			return nil, "", fmt.Errorf("open out/: %w", bare(err))
+		}
+		return folder, "out", nil
 	}
 	folder, err := os.OpenRoot(dir)
 	if err != nil {
@@ -109,7 +113,11 @@ func (a *app) tellProof(p *compiler.Proved) error {
 		}
 		a.printf("  %-9s  %s\n", state, diag.Visible(t.What+by))
 	}
-	a.printf("\nproved: %s\n", p.Proof.Summary())
+	word := "proved"
+	if !p.Proof.Holds() {
+		word = "not proved"
+	}
+	a.printf("\n%s: %s\n", word, p.Proof.Summary())
 	return nil
 }
 

@@ -21,14 +21,26 @@ func (a *app) open() (*os.Root, error) {
 	if _, err := root.Stat("policies"); err != nil {
 		root.Close()
 		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
+			return nil, a.astray("policies", err)
 		}
 		if above := a.above(); above != "" {
 			return nil, fmt.Errorf("no folder policies/ in %q, but in %q: run writ there, or with -C %s", a.dir, above, quote(above))
 		}
 		return nil, fmt.Errorf("no folder policies/ in %q; %q makes a small repository to begin with", a.dir, a.command("init"))
 	}
+	if _, err := root.Stat("out"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		root.Close()
+		return nil, a.astray("out", err)
+	}
 	return root, nil
+}
+
+// astray is why a folder cannot be used. Nearly always it is a link out of the repository, of which an os.Root says less.
+func (a *app) astray(name string, err error) error {
+	if info, lstat := os.Lstat(filepath.Join(a.dir, name)); lstat == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return fmt.Errorf("%s/ in %q is a link that cannot be followed: writ reads and writes below %q alone", name, a.dir, a.dir)
+	}
+	return fmt.Errorf("open %s/ in %q: %w", name, a.dir, bare(err))
 }
 
 // above is the nearest folder above that has policies/, "" where none has.

@@ -78,6 +78,7 @@ func meant(word string, known []string) string {
 // askers are what a word on the command line names as a caller, by mesh: a Service, `outsider/<name>`, an identity, `plaintext`.
 func (x *Index) askers(word string) (map[*model.Mesh]asker, error) {
 	all := map[*model.Mesh]asker{}
+	word = strings.TrimPrefix(word, "spiffe://") // as certificates, logs and findings of the proof have it
 	name, outsider := strings.CutPrefix(word, "outsider/")
 	switch {
 	case word == "plaintext":
