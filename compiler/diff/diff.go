@@ -182,16 +182,13 @@ func compareEdge(a, b edge) int {
 func describe(a *model.Access, r remainder) *Change {
 	c := &Change{
 		Caller: a.Caller.Key(), Callee: a.Callee().Key(), Endpoint: a.Endpoint.Name,
-		Requests: r.requests, Part: r.part, CalleeTeam: a.Callee().Team.Name, Consent: a.Consent.String(), At: a.Span(),
+		Requests: r.requests, Part: r.part, Because: a.Because(), CalleeTeam: a.Callee().Team.Name, Consent: a.Consent.String(), At: a.Span(),
 	}
 	if t := a.Caller.Team(); t != nil {
 		c.CallerTeam = t.Name
 	}
-	switch {
-	case a.Intent != nil:
-		c.Because, c.Until = a.Intent.Doc.Because.Value, a.Intent.Doc.Until.Value
-	case a.Infrastructure != nil:
-		c.Because = a.Infrastructure.Because.Value
+	if a.Intent != nil {
+		c.Until = a.Intent.Doc.Until.Value
 	}
 	return c
 }

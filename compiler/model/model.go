@@ -329,6 +329,14 @@ type Access struct {
 // Callee is the Service that is called.
 func (a *Access) Callee() *Service { return a.Endpoint.Service }
 
+// Because is the reason that its people give for it, on one line.
+func (a *Access) Because() string {
+	if a.Infrastructure != nil {
+		return a.Infrastructure.Because.Line()
+	}
+	return a.Intent.Doc.Because.Line()
+}
+
 // Span is the text that asks for the access: the endpoint's name in the intent, or in the infrastructure entry.
 func (a *Access) Span() diag.Span {
 	list := &a.infrastructureOrIntent().Items

@@ -185,14 +185,6 @@ func some(all []string) string {
 	return join(all)
 }
 
-// because is the reason that somebody gave for an access.
-func because(a *model.Access) string {
-	if a.Infrastructure != nil {
-		return a.Infrastructure.Because.Value
-	}
-	return a.Intent.Doc.Because.Value
-}
-
 // related is what an access rests on: who asks for it, and who agreed.
 func related(a *model.Access) []diag.Related {
 	all := []diag.Related{{Span: a.Span(), Message: "the intent of " + a.Caller.Key()}}

@@ -308,9 +308,9 @@ func (s sayer) intentStep() Step {
 	case s.access == nil:
 		return Step{"intent", fmt.Sprintf("none: %s does not name %s", s.asker, s.what()), s.callerSpan()}
 	case s.access.Infrastructure != nil:
-		return Step{"intent", "infrastructure of the mesh: " + because(s.access), s.access.Span()}
+		return Step{"intent", "infrastructure of the mesh: " + s.access.Because(), s.access.Span()}
 	default:
-		return Step{"intent", because(s.access), s.access.Span()}
+		return Step{"intent", s.access.Because(), s.access.Span()}
 	}
 }
 
@@ -328,7 +328,7 @@ func (s sayer) consentStep() Step {
 		return Step{"consent", "both are team " + callee.Team.Name + "'s", callee.Doc.Metadata.Name.Span}
 	case model.ByGrant:
 		text := "granted by " + callee.Key()
-		if why := s.access.Grant.Doc.Because.Value; why != "" {
+		if why := s.access.Grant.Doc.Because.Line(); why != "" {
 			text += ": " + why
 		}
 		return Step{"consent", text, s.access.Grant.Doc.From.Span}

@@ -155,8 +155,8 @@ func (x *Index) tell(a *model.Assertion, breaches []breach) (message, help strin
 			message = strings.Replace(message, "; so may ", "; nor may ", 1)
 		}
 	}
-	if reason := a.Test.Doc.Spec.Because; reason.Value != "" {
-		places = append(places, diag.Related{Span: reason.Span, Message: "the Test is there because " + reason.Value})
+	if reason := a.Test.Doc.Spec.Because; reason.Line() != "" {
+		places = append(places, diag.Related{Span: reason.Span, Message: "the Test is there because " + reason.Line()})
 	}
 	return message, help, slices.DeleteFunc(places, func(r diag.Related) bool { return r.Span.IsZero() })
 }

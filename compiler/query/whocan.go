@@ -74,7 +74,7 @@ func (x *Index) WhoCan(to, endpoint string) (*Callers, error) {
 func (x *Index) enter(c *Callers, a *model.Access) {
 	e := Entry{
 		Caller: a.Caller.Key(), Endpoint: a.Endpoint.Name, Meshes: []string{a.Callee().Mesh.Name},
-		Because: because(a), Consent: a.Consent.String(), Asked: a.Span(),
+		Because: a.Because(), Consent: a.Consent.String(), Asked: a.Span(),
 	}
 	if t := a.Caller.Team(); t != nil {
 		e.Team = t.Name

@@ -1,6 +1,10 @@
 package syntax
 
-import "writ.dev/writ/compiler/diag"
+import (
+	"strings"
+
+	"writ.dev/writ/compiler/diag"
+)
 
 // APIVersion is the one version of the language.
 const APIVersion = "writ.dev/v1alpha1"
@@ -47,6 +51,9 @@ type Text struct {
 	Value string
 	Span  diag.Span
 }
+
+// Line is the value as prose on one line: a reason that is a block of YAML has several, and ends with one.
+func (t Text) Line() string { return strings.Join(strings.Fields(t.Value), " ") }
 
 // Int is an integer and its place.
 type Int struct {
