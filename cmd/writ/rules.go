@@ -120,14 +120,19 @@ func (a *app) explainRule(ctx context.Context, code string) error {
 	if len(d.Bad) == 0 {
 		return nil
 	}
-	if len(d.Base) > 0 {
-		a.example("before", d.Base, nil)
-	}
-	a.example("bad", d.Bad, d.Good)
-	if err := a.saysOf(ctx, d); err != nil || len(d.Good) == 0 {
+	r, err := a.judge(ctx, d)
+	if err != nil {
 		return err
 	}
-	a.example("good", d.Good, d.Bad)
+	found := slices.DeleteFunc(r.Findings, func(f diag.Finding) bool { return f.Rule.Code != d.Code })
+	if len(d.Base) > 0 {
+		a.example("before", d.Base, nil, nil)
+	}
+	a.example("bad", d.Bad, d.Good, found)
+	if err := a.says(found, r); err != nil || len(d.Good) == 0 {
+		return err
+	}
+	a.example("good", d.Good, d.Bad, nil)
 	return nil
 }
 
@@ -142,11 +147,13 @@ func unknownRule(code string, docs []compiler.Doc) error {
 	return fmt.Errorf("no rule %q; %q lists them", code, "writ rules")
 }
 
-// example prints the files of one case that differ from the other's; the surroundings that both share would hide the point.
-func (a *app) example(label string, files, other []txtar.File) {
+// example prints the files of one case that differ from the other's or have a finding; what else both share would hide the point.
+func (a *app) example(label string, files, other []txtar.File, found diag.List) {
 	a.printf("\n%s:\n", label)
 	for _, f := range files {
-		if slices.ContainsFunc(other, func(o txtar.File) bool { return o.Name == f.Name && string(o.Data) == string(f.Data) }) {
+		pointed := slices.ContainsFunc(found, func(at diag.Finding) bool { return at.Span.File == f.Name })
+		shared := slices.ContainsFunc(other, func(o txtar.File) bool { return o.Name == f.Name && string(o.Data) == string(f.Data) })
+		if shared && !pointed {
 			continue
 		}
 		a.printf("\n  # %s\n", f.Name)
@@ -169,28 +176,23 @@ func surrounded(files []txtar.File) []txtar.File {
 	return slices.DeleteFunc(all, func(f txtar.File) bool { return len(f.Data) == 0 })
 }
 
-// saysOf compiles the bad case and prints the findings of the rule, so that the reader meets the words that they will see.
-func (a *app) saysOf(ctx context.Context, d compiler.Doc) error {
+// judge compiles the bad case.
+func (a *app) judge(ctx context.Context, d compiler.Doc) (*compiler.Result, error) {
 	fsys, err := txtar.FS(&txtar.Archive{Files: surrounded(d.Bad)})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var base fs.FS
 	if len(d.Base) > 0 {
 		if base, err = txtar.FS(&txtar.Archive{Files: surrounded(d.Base)}); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	r, err := a.compile(ctx, fsys, base)
-	if err != nil {
-		return err
-	}
-	var found diag.List
-	for _, f := range r.Findings {
-		if f.Rule.Code == d.Code {
-			found.Add(f)
-		}
-	}
+	return a.compile(ctx, fsys, base)
+}
+
+// says prints the findings of the rule, so that the reader meets the words that they will see.
+func (a *app) says(found diag.List, r *compiler.Result) error {
 	if len(found) == 0 {
 		return nil
 	}
