@@ -82,11 +82,15 @@ func (a *app) stopped(r *compiler.Result) error {
 		}
 		return errFails
 	}
+	stops := count(stopping(r.Findings), "finding stops", "findings stop")
+	if a.format == formatMarkdown { // what people wrote would be read as Markdown
+		a.printf("**Nothing compared:** %s. `writ check` shows where.\n", stops)
+		return errFails
+	}
 	if err := a.findings(r.Findings, r, a.textOptions()); err != nil {
 		return err
 	}
-	n := stopping(r.Findings)
-	a.printf("nothing compared: %s\n", count(n, "finding stops", "findings stop"))
+	a.printf("nothing compared: %s\n", stops)
 	return errFails
 }
 
