@@ -83,6 +83,9 @@ func Names(ctx context.Context, fsys fs.FS) (schema.Names, error) {
 	for _, t := range estate.Teams {
 		n.Teams = append(n.Teams, t.Name)
 	}
+	for _, t := range estate.Tests {
+		n.Tests = append(n.Tests, t.Key)
+	}
 	for _, o := range tree.Outsiders {
 		n.Outsiders = append(n.Outsiders, o.Metadata.Name.Value)
 	}

@@ -9,6 +9,8 @@ import (
 // Names are what an estate's documents are called.
 type Names struct {
 	Meshes, Clusters, Teams, Outsiders []string
+	// Tests are by namespace/name, those of the platform by their names.
+	Tests []string
 	// Services are the names of endpoints by namespace/name.
 	Services map[string][]string
 }

@@ -32,7 +32,7 @@ func (a *app) explain() *cobra.Command {
 			}
 			return fmt.Errorf("%q takes FROM and TO, and METHOD and PATH for one request; see %q", cmd.CommandPath(), cmd.CommandPath()+" --help")
 		},
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: a.completion(explainWords),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.From, q.To = args[0], args[1]
 			if len(args) == 4 {
@@ -42,7 +42,7 @@ func (a *app) explain() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&q.Cluster, "cluster", "", "keep to one `CLUSTER` of the callee")
-	must(cmd.RegisterFlagCompletionFunc("cluster", cobra.NoFileCompletions))
+	must(cmd.RegisterFlagCompletionFunc("cluster", a.completion(clusterWords)))
 	return cmd
 }
 
@@ -125,10 +125,11 @@ func (a *app) remedy(r *query.Remedy) {
 	}
 }
 
-// answerJSON is an answer for machines.
+// answerJSON is an answer for machines. Within a version fields are added, never renamed or removed.
 type answerJSON struct {
-	Yes   bool       `json:"yes"`
-	Parts []partJSON `json:"parts"`
+	Version int        `json:"version"` // 1
+	Yes     bool       `json:"yes"`
+	Parts   []partJSON `json:"parts"`
 }
 
 type partJSON struct {
@@ -156,7 +157,7 @@ type remedyJSON struct {
 }
 
 func newAnswerJSON(answer *query.Answer) answerJSON {
-	doc := answerJSON{Yes: answer.Yes, Parts: []partJSON{}}
+	doc := answerJSON{Version: 1, Yes: answer.Yes, Parts: []partJSON{}}
 	for _, p := range answer.Parts {
 		j := partJSON{
 			Yes: p.Yes, Outcome: p.Outcome.String(), Headline: p.Headline, Clusters: list(p.Clusters), Endpoints: list(p.Endpoints),

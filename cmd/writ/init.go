@@ -31,7 +31,8 @@ func (a *app) init() *cobra.Command {
 		Short: "Make a small working repository",
 		Long: "init makes a small working repository: one mesh, one cluster, two teams with a service each, and a call between them.\n\n" +
 			"It writes nothing over: policies/, schema/ and out/ must not exist yet.",
-		Args: atMostOne,
+		Args:              atMostOne,
+		ValidArgsFunction: folders,
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir := a.dir
 			switch {

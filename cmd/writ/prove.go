@@ -27,7 +27,8 @@ func (a *app) prove() *cobra.Command {
 		Example: "  writ prove                             # out/ as it lies there\n" +
 			"  writ prove ../manifests                # a folder for each cluster, like ../manifests/eu-1/\n" +
 			"  writ prove --cluster eu-1 ../istio     # all of it is of one cluster",
-		Args: atMostOne,
+		Args:              atMostOne,
+		ValidArgsFunction: folders,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("cluster") && cluster == "" {
 				return errors.New("--cluster is empty; name a Cluster, like eu-1")
@@ -40,7 +41,7 @@ func (a *app) prove() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&cluster, "cluster", "", "the `CLUSTER` that all of the folder's manifests are of")
-	must(cmd.RegisterFlagCompletionFunc("cluster", cobra.NoFileCompletions))
+	must(cmd.RegisterFlagCompletionFunc("cluster", a.completion(clusterWords)))
 	return cmd
 }
 

@@ -20,7 +20,8 @@ func (a *app) test() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test [NAME...]",
 		Short: "Run the Test documents",
-		Long: "test judges the assertions of Test documents, all of them or those of the named ones. An assertion is proved, for every\n" +
+		Long: "test judges the assertions of Test documents, all of them or those of the named ones, by namespace/name or by the name alone\n" +
+			"where one namespace has it. An assertion is proved, for every\n" +
 			"request that its patterns match, in every cluster that its Test selects. `writ check` runs the same tests.\n\n" +
 			"With --coverage it also says which accesses no test would miss if they went, and which endpoints no test guards\n" +
 			"against callers that nobody named.\n\n" +
@@ -28,7 +29,8 @@ func (a *app) test() *cobra.Command {
 		Example: "  writ test\n" +
 			"  writ test identity/addresses-stay-private\n" +
 			"  writ test --coverage",
-		RunE: func(cmd *cobra.Command, args []string) error { return a.runTest(cmd.Context(), args, coverage) },
+		ValidArgsFunction: a.completion(testWords),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.runTest(cmd.Context(), args, coverage) },
 	}
 	cmd.Flags().BoolVar(&coverage, "coverage", false, "say also what no test protects")
 	return cmd
@@ -97,16 +99,38 @@ func chosen(all []query.Result, names []string) ([]query.Result, error) {
 	for _, r := range all {
 		known = append(known, r.Key)
 	}
+	var keys []string
 	for _, name := range names {
-		if slices.Contains(known, name) {
-			continue
+		key, err := testKey(name, known)
+		if err != nil {
+			return nil, err
 		}
-		if near := diag.Nearest(name, known); near != "" {
-			return nil, fmt.Errorf("there is no Test %q; did you mean %q?", name, near)
-		}
-		return nil, fmt.Errorf("there is no Test %q", name)
+		keys = append(keys, key)
 	}
-	return slices.DeleteFunc(all, func(r query.Result) bool { return !slices.Contains(names, r.Key) }), nil
+	return slices.DeleteFunc(all, func(r query.Result) bool { return !slices.Contains(keys, r.Key) }), nil
+}
+
+// testKey is the Test that a word names: by namespace/name, or by the name alone where one namespace has it.
+func testKey(word string, known []string) (string, error) {
+	if slices.Contains(known, word) {
+		return word, nil
+	}
+	var same []string
+	for _, key := range known {
+		if strings.HasSuffix(key, "/"+word) {
+			same = append(same, key)
+		}
+	}
+	switch near := diag.Nearest(word, known); {
+	case len(same) == 1:
+		return same[0], nil
+	case len(same) > 1:
+		return "", fmt.Errorf("%q could be %s", word, strings.Join(same, " or "))
+	case near != "":
+		return "", fmt.Errorf("there is no Test %q; did you mean %q?", word, near)
+	default:
+		return "", fmt.Errorf("there is no Test %q; %q lists them", word, "writ test")
+	}
 }
 
 func (a *app) tellTests(asked *compiler.Asked, tests []query.Result, coverage bool) error {
@@ -136,9 +160,9 @@ func (a *app) tellTests(asked *compiler.Asked, tests []query.Result, coverage bo
 	end := "all hold"
 	switch {
 	case failing == 1:
-		end = "1 fails"
+		end = "1 test fails"
 	case failing > 1:
-		end = fmt.Sprintf("%d fail", failing)
+		end = fmt.Sprintf("%d tests fail", failing)
 	case len(tests) == 0:
 		end = "write one, as a document of kind Test"
 	}

@@ -19,7 +19,8 @@ func (a *app) whoCan() *cobra.Command {
 		Short: "List who can call a Service, why, and who agreed",
 		Long: "who-can lists every caller of a Service, or of one of its endpoints: in which clusters, what for, who agreed and where that is\n" +
 			"written. It lists what is meant, and says where that is not enforced.\n\n" +
-			"TO is a Service as namespace/name, or the name alone where one namespace has it.",
+			"TO is a Service as namespace/name, or the name alone where one namespace has it. Its endpoint stands behind it, or behind a\n" +
+			"colon as in `writ explain`.",
 		Example: "  writ who-can identity/customers\n" +
 			"  writ who-can customers read-address --format json",
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -28,10 +29,13 @@ func (a *app) whoCan() *cobra.Command {
 			}
 			return fmt.Errorf("%q takes a Service and at most one endpoint; see %q", cmd.CommandPath(), cmd.CommandPath()+" --help")
 		},
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: a.completion(whoCanWords),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			to, endpoint, _ := strings.Cut(args[0], ":")
+			to, endpoint, colon := strings.Cut(args[0], ":")
 			if len(args) == 2 {
+				if colon {
+					return fmt.Errorf("%q and %q name an endpoint each; leave out one", args[0], args[1])
+				}
 				endpoint = args[1]
 			}
 			return a.runWhoCan(cmd.Context(), to, endpoint)
@@ -106,8 +110,9 @@ func consent(e query.Entry) string {
 	return fmt.Sprintf("%s (%s:%d)", e.Consent, diag.Visible(e.Agreed.File), e.Agreed.Start.Line())
 }
 
-// callersJSON is the answer for machines.
+// callersJSON is the answer for machines. Within a version fields are added, never renamed or removed.
 type callersJSON struct {
+	Version  int          `json:"version"` // 1
 	Callers  []callerJSON `json:"callers"`
 	Open     []string     `json:"open"` // clusters where whoever reaches it can call it
 	Waiting  []string     `json:"waiting"`
@@ -141,7 +146,7 @@ func newLineJSON(s diag.Span) *lineJSON {
 }
 
 func newCallersJSON(c *query.Callers) callersJSON {
-	doc := callersJSON{Callers: []callerJSON{}, Open: list(c.Open), Waiting: list(c.Waiting), Withheld: list(c.Withheld)}
+	doc := callersJSON{Version: 1, Callers: []callerJSON{}, Open: list(c.Open), Waiting: list(c.Waiting), Withheld: list(c.Withheld)}
 	for _, e := range c.Entries {
 		doc.Callers = append(doc.Callers, callerJSON{
 			Endpoint: e.Endpoint, Caller: e.Caller, Team: e.Team, Meshes: list(e.Meshes), Clusters: list(e.Clusters), Enforced: list(e.Enforced),
