@@ -29,7 +29,8 @@ func (a *app) init() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Make a small working repository",
-		Long: "init makes a small working repository: one mesh, one cluster, two teams with a service each, and a call between them.\n\n" +
+		Long: "init makes a small working repository: one mesh, one cluster, two teams with a service each, a call between them, and\n" +
+			"a test that nobody else makes it.\n\n" +
 			"It writes nothing over: policies/, schema/ and out/ must not exist yet.",
 		Args:              atMostOne,
 		ValidArgsFunction: folders,
