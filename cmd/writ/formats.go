@@ -116,7 +116,7 @@ func (a *app) checkFormats(cmd *cobra.Command) error {
 	for _, o := range a.outputs {
 		switch {
 		case every && o.format == formatMarkdown:
-			return fmt.Errorf("%q knows %s, got --format %q", cmd.CommandPath(), strings.Join(formats[:len(formats)-1], ", "), o)
+			return fmt.Errorf("%q writes %s, got --format %q", cmd.CommandPath(), strings.Join(formats[:len(formats)-1], ", "), o)
 		case every, markdown && o.file == "" && o.format == formatMarkdown:
 		case o.file != "" || writers[o.format] != nil || o.format == formatMarkdown:
 			known := "text or json"

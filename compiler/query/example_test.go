@@ -297,3 +297,18 @@ func TestTheEditKeepsTheFormOfItsFile(t *testing.T) {
 		})
 	}
 }
+
+// TestExplainTellsOfTwinsThatMatter: of the caller's clusters those are told to look alike whose identity the answer is about.
+func TestExplainTellsOfTwinsThatMatter(t *testing.T) {
+	t.Parallel()
+	x := boutique(t)
+	for cluster, want := range map[string]bool{"eu-1": true, "us-1": false} {
+		a, err := x.Explain(query.Question{From: "frontend", To: "cartservice:get-cart", Cluster: cluster})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(a.Parts[0].Steps[0].Text, "eu-1 and eu-2 share a trust domain"); got != want {
+			t.Errorf("%s: got %q", cluster, a.Parts[0].Steps[0].Text)
+		}
+	}
+}

@@ -164,7 +164,7 @@ func (s sayer) callerStep() Step {
 		}
 	}
 	if len(ids) > 0 {
-		step.Text = "shows " + identities(ids) + s.alike()
+		step.Text = "shows " + identities(ids) + s.alike(ids)
 	}
 	if len(without) > 0 {
 		step.Text = strings.TrimPrefix(step.Text+"; ", "; ") + "has no sidecar in " + join(unique(without)) + ", so it shows no identity"
@@ -189,8 +189,8 @@ func identities(ids []string) string {
 	return strings.Join(rest, " or ") + " of " + join(domains)
 }
 
-// alike names the caller's clusters that share a trust domain: policies take them for one.
-func (s sayer) alike() string {
+// alike names the caller's clusters that share a trust domain of these identities: policies take them for one.
+func (s sayer) alike(ids []string) string {
 	domains := map[string][]string{}
 	for _, w := range s.caller.Service.Workloads {
 		if w.Stages.MTLS != model.MTLSNone {
@@ -198,8 +198,9 @@ func (s sayer) alike() string {
 		}
 	}
 	var parts []string
-	for _, names := range domains {
-		if len(names) > 1 {
+	for domain, names := range domains {
+		shown := slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, domain+"/") })
+		if shown && len(names) > 1 {
 			parts = append(parts, join(unique(names))+" share a trust domain and look alike")
 		}
 	}
