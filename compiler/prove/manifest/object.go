@@ -72,6 +72,9 @@ func (r *reader) object(n *yaml.Node) *Object {
 			metadata = v
 		case "spec":
 			spec = v
+		case "items":
+			// By this field alone: https://github.com/kubernetes/apimachinery/blob/master/pkg/apis/meta/v1/unstructured/unstructured.go
+			r.fail(v, "whoever applies this takes it for a List, and applies its items in place of it", "write kind: List and apiVersion: v1")
 		case "status": // what a controller wrote, and nobody reads for a decision
 		default:
 			others = append(others, v)

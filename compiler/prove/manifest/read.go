@@ -42,6 +42,9 @@ func (e *Error) Error() string {
 // cluster might read otherwise than Read does, nothing can be said. Data must not change as long as the objects are used.
 func Read(path string, data []byte) ([]*Object, error) {
 	documents, fault := split(data)
+	if fault == nil {
+		fault = passedOver(data)
+	}
 	var objects []*Object
 	for i := 0; i < len(documents) && fault == nil; i++ {
 		var read []*Object
@@ -148,6 +151,23 @@ func characters(data []byte) *Error {
 		i += size
 	}
 	return nil
+}
+
+// skip is what has Argo CD pass over a file, wherever it stands in it: in a comment, in an annotation, in the path of a rule.
+// https://argo-cd.readthedocs.io/en/stable/user-guide/directory/#skipping-file-rendering
+const skip = "+argocd:skip-file-rendering"
+
+// passedOver refuses a file of which nothing would arrive.
+func passedOver(data []byte) *Error {
+	i := bytes.Index(data, []byte(skip))
+	if i < 0 {
+		return nil
+	}
+	start := bytes.LastIndexByte(data[:i], '\n') + 1
+	return &Error{
+		Line: 1 + bytes.Count(data[:i], []byte("\n")), Column: 1 + utf8.RuneCount(data[start:i]),
+		Message: "Argo CD passes over the whole file, which says " + skip, Help: "write something else",
+	}
 }
 
 // read returns the objects of the document; none of one that is empty.
