@@ -204,6 +204,7 @@ func TestDigest(t *testing.T) {
 		"kind": {"EnvoyFilter", "WasmPlugin"}, "version": {"v1alpha3", "v1"}, "name": {"name: a", "name: c"}, "namespace": {"space: b", "space: c"},
 		"number": {"10", "11"}, "number as a text": {"10", `"10"`}, "text": {`"y"`, `"z"`}, "boolean": {`"y"`, "y"},
 		"field": {"priority", "priorities"}, "label of Istio's": {"name: a", "name: a, labels: {istio.io/rev: canary}"},
+		"hook": {"name: a", "name: a, annotations: {argocd.argoproj.io/hook: Skip}"},
 	} {
 		if got := digest(strings.Replace(base, change[0], change[1], 1)); slices.Contains(got, want) {
 			t.Errorf("another %s has the same digest", name)
