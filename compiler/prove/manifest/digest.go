@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"strings"
 	"sync"
 
 	"go.yaml.in/yaml/v4"
@@ -20,7 +19,7 @@ type document struct {
 }
 
 // SHA256 is the digest of what the object says to a cluster, in lower-case hexadecimal: its apiVersion, kind, namespace and name,
-// all its fields but metadata and status, and of its labels and annotations those in a domain of Istio's. Comments, the order of
+// all its fields but metadata and status, and of its labels and annotations those that matter. Comments, the order of
 // fields, quotes, JSON for YAML, and the marks that tools leave on an object change nothing in it, so that an object has the same
 // digest in a folder and read from a cluster. It is what a platform accepts an object by that the proof does not know.
 //
@@ -57,7 +56,7 @@ func canonical(n *yaml.Node) map[string]any {
 	for _, field := range []string{"labels", "annotations"} {
 		all, _ := metadata[field].(map[string]any)
 		for key, v := range all {
-			if domain, _, _ := strings.Cut(key, "/"); istios(domain) {
+			if matters(field, key) {
 				kept[field+" "+key] = v
 			}
 		}

@@ -188,18 +188,28 @@ func (r *reader) metadata(n *yaml.Node, o *Object, strict bool) (created string)
 // https://istio.io/latest/docs/reference/config/annotations/#IoIstioDryRun
 const dryRun = "istio.io/dry-run"
 
-// reserved notes the labels and annotations that Istio may read a meaning from. With istio.io/rev, for one, an object counts for
-// one revision of the control plane only. https://istio.io/latest/docs/reference/config/labels/
+// reserved notes the labels and annotations that may change what the object does, but for the one that is understood.
 func (r *reader) reserved(n *yaml.Node, field string) {
 	for key, v := range r.fields(n) {
-		domain, _, _ := strings.Cut(key, "/")
-		switch {
-		case field == "annotations" && key == dryRun:
-		case domain == "operator.istio.io", domain == "install.operator.istio.io": // the installer's marks on what it made
-		case istios(domain):
+		if field == "annotations" && key == dryRun {
+			continue
+		}
+		if domain, _, _ := strings.Cut(key, "/"); domain == "operator.istio.io" || domain == "install.operator.istio.io" {
+			continue // the installer's marks on what it made
+		}
+		if matters(field, key) {
 			r.ignore(v)
 		}
 	}
+}
+
+// matters reports whether a label or an annotation may change what an object does, or whether it is in the cluster at all. With
+// istio.io/rev, for one, it counts for one revision of the control plane only. A hook of Argo CD, which those of Helm are too, is
+// applied for the time of a sync, or never. https://istio.io/latest/docs/reference/config/labels/
+// https://argo-cd.readthedocs.io/en/stable/user-guide/resource_hooks/
+func matters(field, key string) bool {
+	domain, _, _ := strings.Cut(key, "/")
+	return istios(domain) || field == "annotations" && (key == "argocd.argoproj.io/hook" || key == "helm.sh/hook")
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && scalar(n) == nil }
