@@ -214,3 +214,26 @@ func TestManifestsByHand(t *testing.T) {
 func describeAll(l diag.List) string {
 	return "\n" + strings.Join(describe(l), "\n")
 }
+
+// TestFolderOfAnotherTool: what has Argo CD make something else of a folder than its manifests is refused, whatever it says.
+// https://argo-cd.readthedocs.io/en/stable/user-guide/tool_detection/
+func TestFolderOfAnotherTool(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization", "Chart.yaml", "open.jsonnet"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fsys, folder := base(t), fstest.MapFS{"eu-1/shop/" + name: {Data: []byte("{apiVersion: v1, kind: ConfigMap}\n")}}
+			fsys["out/eu-1/shop/"+name] = folder["eu-1/shop/"+name]
+			if found := describeAll(mustCompile(t, fsys).Findings); !strings.Contains(found, "PRV-006") || !strings.Contains(found, "OUT-003") {
+				t.Errorf("in out/: %s", found)
+			}
+			p, err := Prove(t.Context(), fsys, folder, ProveOptions{Options: Options{AsOf: today}, Dir: "there"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found := describeAll(p.Findings); !strings.Contains(found, "PRV-006") {
+				t.Errorf("elsewhere: %s", found)
+			}
+		})
+	}
+}
