@@ -80,8 +80,11 @@ func readManifest(fsys fs.FS, name string) ([]byte, error) {
 }
 
 // applied reports whether Argo CD would take the file of out/ for a manifest.
-func applied(name string) bool {
-	return strings.Count(name, "/") >= 2 && slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name))
+func applied(name string) bool { return strings.Count(name, "/") >= 2 && isRead(name) }
+
+// isRead reports whether Argo CD reads a file of the name: as a manifest, or to make manifests.
+func isRead(name string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".json", ".jsonnet"}, path.Ext(name)) || path.Base(name) == "Kustomization"
 }
 
 // ProveOptions say what Prove compares.
@@ -158,7 +161,7 @@ func manifestsIn(folder fs.FS, e *model.Estate, opts ProveOptions) (map[string][
 			return err
 		case name == "." || d.IsDir():
 			return nil
-		case !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)):
+		case !isRead(name):
 			return nil
 		case !d.Type().IsRegular():
 			return fmt.Errorf("%s: %w, and what it leads to is not judged", path.Join(opts.Dir, name), errNoManifest)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 	"unicode/utf8"
 
@@ -40,10 +41,16 @@ func (e *Error) Error() string {
 // Read returns the objects of a file in their order, those of a List among them. An object of a kind that the proof knows is
 // read whole; of others only what they are called is. The error is an *Error, and comes without objects: of a file that a
 // cluster might read otherwise than Read does, nothing can be said. Data must not change as long as the objects are used.
-func Read(path string, data []byte) ([]*Object, error) {
+func Read(name string, data []byte) ([]*Object, error) {
 	documents, fault := split(data)
 	if fault == nil {
 		fault = passedOver(data)
+	}
+	if builds(name) {
+		fault = &Error{
+			Line: 1, Column: 1, Message: "by a file of this name, Argo CD applies something else than the manifests of the folder",
+			Help: "take it out of the folder",
+		}
 	}
 	var objects []*Object
 	for i := 0; i < len(documents) && fault == nil; i++ {
@@ -52,11 +59,11 @@ func Read(path string, data []byte) ([]*Object, error) {
 		objects = append(objects, read...)
 	}
 	if fault != nil {
-		fault.Path, fault.Message, fault.Help = path, short(fault.Message), short(fault.Help)
+		fault.Path, fault.Message, fault.Help = name, short(fault.Message), short(fault.Help)
 		return nil, fault
 	}
 	for _, o := range objects {
-		o.Path = path
+		o.Path = name
 	}
 	return objects, nil
 }
@@ -151,6 +158,16 @@ func characters(data []byte) *Error {
 		i += size
 	}
 	return nil
+}
+
+// builds reports whether a file's name has Argo CD run kustomize or Helm on the folder, or Jsonnet on the file.
+// https://argo-cd.readthedocs.io/en/stable/user-guide/tool_detection/
+func builds(name string) bool {
+	switch path.Base(name) {
+	case "kustomization.yaml", "kustomization.yml", "Kustomization", "Chart.yaml":
+		return true
+	}
+	return path.Ext(name) == ".jsonnet"
 }
 
 // skip is what has Argo CD pass over a file, wherever it stands in it: in a comment, in an annotation, in the path of a rule.
