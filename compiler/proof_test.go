@@ -59,6 +59,11 @@ func TestManifestsByHand(t *testing.T) {
 	t.Parallel()
 	open := []txtar.File{{Name: "policies/platform/teams/shop.yaml", Data: []byte(
 		"apiVersion: writ.dev/v1alpha1\nkind: Team\nmetadata: {name: shop}\nspec: {contact: \"#shop\", owners: [\"@example/shop\"], namespaces: {shop: {}}}\n")}}
+	bare := []txtar.File{{Name: "policies/teams/identity/customers.yaml", Data: []byte(
+		"apiVersion: writ.dev/v1alpha1\nkind: Service\nmetadata: {name: customers, namespace: identity}\n" +
+			"spec:\n  stages: {mtls: none, authz: \"off\", outbound: open}\n  ports: {http: {port: 80, targetPort: 8080}}\n" +
+			"  endpoints: {read-address: {methods: [GET], paths: [\"/v1/customers/{id}/address\"]}}\n" +
+			"  grants: [{from: shop/checkout, endpoints: [read-address]}]\n")}}
 	for _, c := range []struct {
 		name      string
 		estate    []txtar.File
@@ -169,6 +174,11 @@ func TestManifestsByHand(t *testing.T) {
 			manifest("DestinationRule", "identity", "a", `{host: customers, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}`), "",
 		},
 		{
+			"a DestinationRule with Istio's TLS for pods without sidecars", bare,
+			manifest("DestinationRule", "identity", "a", `{host: "*.identity.svc.cluster.local", trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}`),
+			"PRV-003 DestinationRule identity/a in eu-1: it has clients of *.identity.svc.cluster.local call in TLS mode ISTIO_MUTUAL, which identity/customers has no sidecar to take",
+		},
+		{
 			"a DestinationRule of a host outside", nil,
 			manifest("DestinationRule", "identity", "a", `{host: api.example.com, trafficPolicy: {tls: {mode: SIMPLE}}}`), "",
 		},
@@ -180,6 +190,28 @@ func TestManifestsByHand(t *testing.T) {
 		{
 			"a ServiceEntry of a host outside", nil,
 			manifest("ServiceEntry", "shop", "a", `{hosts: [api.example.com], ports: [{number: 443, name: tls, protocol: TLS}], resolution: DNS}`), "",
+		},
+		{
+			"a ServiceEntry that makes pods of the mesh endpoints", nil,
+			manifest("ServiceEntry", "identity", "a", `{hosts: [api.example.com], ports: [{number: 8080, name: tcp, protocol: TCP}], resolution: STATIC, workloadSelector: {labels: {app: customers}}}`),
+			"PRV-003 ServiceEntry identity/a in eu-1: it makes pods of identity/customers endpoints of api.example.com",
+		},
+		{
+			"a ServiceEntry that makes other pods endpoints", nil,
+			manifest("ServiceEntry", "identity", "a", `{hosts: [api.example.com], ports: [{number: 8080, name: tcp, protocol: TCP}], resolution: STATIC, workloadSelector: {labels: {app: legacy}}}`), "",
+		},
+		{
+			"a ServiceEntry without addresses on a port of the mesh", nil,
+			manifest("ServiceEntry", "shop", "a", `{hosts: [db.example.com], ports: [{number: 80, name: tcp, protocol: TCP}], resolution: DNS}`),
+			"PRV-003 ServiceEntry shop/a in eu-1: it has no addresses, and takes every call to port 80, where identity/customers speaks HTTP",
+		},
+		{
+			"a ServiceEntry with addresses on a port of the mesh", []txtar.File{cluster(", serviceCIDR: 10.96.0.0/12")},
+			manifest("ServiceEntry", "shop", "a", `{hosts: [db.example.com], addresses: [192.0.2.1], ports: [{number: 80, name: tcp, protocol: TCP}], resolution: DNS}`), "",
+		},
+		{
+			"a ServiceEntry of HTTP on a port of the mesh", nil,
+			manifest("ServiceEntry", "shop", "a", `{hosts: [api.example.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}`), "",
 		},
 		{
 			"what is accepted with another content",
