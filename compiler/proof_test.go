@@ -59,11 +59,13 @@ func TestManifestsByHand(t *testing.T) {
 	t.Parallel()
 	open := []txtar.File{{Name: "policies/platform/teams/shop.yaml", Data: []byte(
 		"apiVersion: writ.dev/v1alpha1\nkind: Team\nmetadata: {name: shop}\nspec: {contact: \"#shop\", owners: [\"@example/shop\"], namespaces: {shop: {}}}\n")}}
-	bare := []txtar.File{{Name: "policies/teams/identity/customers.yaml", Data: []byte(
-		"apiVersion: writ.dev/v1alpha1\nkind: Service\nmetadata: {name: customers, namespace: identity}\n" +
-			"spec:\n  stages: {mtls: none, authz: \"off\", outbound: open}\n  ports: {http: {port: 80, targetPort: 8080}}\n" +
-			"  endpoints: {read-address: {methods: [GET], paths: [\"/v1/customers/{id}/address\"]}}\n" +
-			"  grants: [{from: shop/checkout, endpoints: [read-address]}]\n")}}
+	bare := []txtar.File{
+		{Name: "policies/platform/mesh.yaml", Data: []byte(
+			"apiVersion: writ.dev/v1alpha1\nkind: Mesh\nmetadata: {name: main}\nspec: {stages: {mtls: none, authz: off, outbound: open}}\n")},
+		{Name: "policies/platform/teams/identity.yaml", Data: []byte(
+			"apiVersion: writ.dev/v1alpha1\nkind: Team\nmetadata: {name: identity}\nspec: {contact: \"#identity\", owners: [\"@example/identity\"], namespaces: {identity: {}}}\n")},
+		open[0],
+	}
 	for _, c := range []struct {
 		name      string
 		estate    []txtar.File

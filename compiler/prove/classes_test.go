@@ -147,7 +147,7 @@ func TestWhatASidecarImports(t *testing.T) {
 
 func TestWhatTouchesAHostOfTheMesh(t *testing.T) {
 	t.Parallel()
-	n := names{map[string]bool{"cart.shop": true, "cart.shop.svc": true, "cart.shop.svc.cluster.local": true}, "cluster.local"}
+	n := names{forms: map[string]string{"cart.shop": "", "cart.shop.svc": "", "cart.shop.svc.cluster.local": ""}, domain: "cluster.local"}
 	for _, c := range []struct {
 		host, namespace string
 		want            bool
@@ -180,6 +180,8 @@ func TestAddressesApart(t *testing.T) {
 		{"10.96.1.1", "10.96.0.0/16", false},
 		{"10.0.0.0/8", "10.96.0.0/16", false},
 		{"192.0.2.0/24", "", false},
+		{"::ffff:10.96.1.1", "10.96.0.0/16", false},
+		{"::ffff:192.0.2.1", "10.96.0.0/16", true},
 		{"nonsense", "10.96.0.0/16", false},
 	} {
 		if got := apart(c.address, c.services); got != c.want {

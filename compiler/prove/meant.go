@@ -251,8 +251,7 @@ func portsOf(w *model.Workload) []authz.Port {
 		if carries[number] == nil {
 			carries[number] = map[bool]bool{}
 		}
-		protocol := p.Value.Protocol.Value
-		carries[number][protocol != "tcp" && protocol != "tls"] = true
+		carries[number][speaksHTTP(p.Value.Protocol.Value)] = true
 	}
 	var all []authz.Port
 	for _, number := range slices.Sorted(maps.Keys(carries)) {
@@ -262,6 +261,9 @@ func portsOf(w *model.Workload) []authz.Port {
 	}
 	return all
 }
+
+// speaksHTTP reports whether sidecars read a port of the protocol as HTTP, which one without is.
+func speaksHTTP(protocol string) bool { return protocol != "tcp" && protocol != "tls" }
 
 // outbound is what the sidecars of a workload are meant to reach in the mesh: everything, or the hosts of what it may call and
 // those that the Mesh document lists for all.

@@ -1,7 +1,9 @@
 package prove
 
 import (
+	"cmp"
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -110,6 +112,8 @@ func outside(o *manifest.Object, c *model.Cluster, hosts names) []construct {
 			for _, t := range d.TLSModes {
 				if t.Mode != "ISTIO_MUTUAL" && t.Mode != "" {
 					add(t.Line, "it has clients of %s call in TLS mode %s, without the identity that they are known by", d.Host, t.Mode)
+				} else if bare := hosts.bareAt(d.Host, o.Namespace); bare != "" {
+					add(t.Line, "it has clients of %s call in TLS mode %s, which %s has no sidecar to take", d.Host, t.Mode, bare)
 				}
 			}
 		} else {
@@ -152,16 +156,44 @@ func outsideSidecar(o *manifest.Object, add func(int, string, ...any)) {
 }
 
 func outsideEntry(o *manifest.Object, c *model.Cluster, hosts names, add func(int, string, ...any)) {
-	for _, h := range o.ServiceEntry.Hosts {
+	e := o.ServiceEntry
+	for _, h := range e.Hosts {
 		if hosts.touched(h, o.Namespace) {
 			add(o.Line, "it puts endpoints of its own behind %s, a host of the mesh", h)
 		}
 	}
-	for _, a := range o.ServiceEntry.Addresses {
+	for _, a := range e.Addresses {
 		if !apart(a, c.Doc.Spec.ServiceCIDR.Value) {
 			add(o.Line, "it takes the calls to %s, which may be addresses of the mesh's services (serviceCIDR of the Cluster)", a)
 		}
 	}
+	// A sidecar reads its own ports as the oldest of the services says that its pod is an endpoint of:
+	// pilot/pkg/networking/core, getFilterChainsByServicePort.
+	for _, w := range c.Workloads {
+		if w.Service.Namespace.Name == o.Namespace && e.Selector != nil && together(e.Selector, selectorOf(w)) {
+			add(o.Line, "it makes pods of %s endpoints of %s, and may change how their ports are read", w.Service.Key(), strings.Join(e.Hosts, ", "))
+		}
+	}
+	if len(e.Addresses) > 0 {
+		return
+	}
+	// The listener is one for all addresses, and of two such that disagree on HTTP the older one stays:
+	// pilot/pkg/networking/core, buildSidecarOutboundListener.
+	for _, port := range e.Ports {
+		if by := hosts.http[port.Number]; by != "" && !port.HTTP {
+			add(port.Line, "it has no addresses, and takes every call to port %d, where %s speaks HTTP", port.Number, by)
+		}
+	}
+}
+
+// together reports whether one pod can have the labels of both selectors.
+func together(a, b map[string]string) bool {
+	for key, v := range a {
+		if other, both := b[key]; both && other != v {
+			return false
+		}
+	}
+	return true
 }
 
 // apart reports whether an address or a range has none of the Services' addresses.
@@ -172,6 +204,7 @@ func apart(address, services string) bool {
 		if err != nil {
 			return false
 		}
+		a = a.Unmap()
 		p = netip.PrefixFrom(a, a.BitLen())
 	}
 	s, err := netip.ParsePrefix(services)
@@ -180,41 +213,81 @@ func apart(address, services string) bool {
 
 // names are the hosts of the mesh's Services, in all the forms that clients write them in, and those that are always reachable.
 type names struct {
-	forms  map[string]bool
+	// forms has the key of a Service with pods without sidecars behind the name, "" where all have one.
+	forms  map[string]string
 	domain string
+	// http is who speaks HTTP on a port of its Kubernetes Service.
+	http map[int]string
 }
 
 func hostsIn(c *model.Cluster) names {
-	n := names{map[string]bool{}, c.Mesh.Domain}
-	for _, s := range c.Mesh.Services {
-		for _, w := range s.Workloads {
-			for _, h := range w.Hosts {
-				short := h + "." + s.Namespace.Name
-				n.forms[short], n.forms[short+".svc"], n.forms[short+".svc."+n.domain] = true, true, true
-			}
-		}
-	}
+	n := names{map[string]string{}, c.Mesh.Domain, map[int]string{}}
 	for _, h := range c.Mesh.Doc.Spec.Reachable.Items {
 		_, host, _ := strings.Cut(h.Value, "/")
-		n.forms[host] = true
+		n.forms[host] = ""
+	}
+	for _, s := range c.Mesh.Services {
+		for _, w := range s.Workloads {
+			bare := ""
+			if w.Stages.MTLS == model.MTLSNone {
+				bare = s.Key()
+			}
+			for _, h := range w.Hosts {
+				short := h + "." + s.Namespace.Name
+				for _, form := range []string{short, short + ".svc", short + ".svc." + n.domain} {
+					n.forms[form] = cmp.Or(n.forms[form], bare)
+				}
+			}
+		}
+		for _, p := range s.Doc.Spec.Ports {
+			if speaksHTTP(p.Value.Protocol.Value) {
+				n.http[p.Value.Port.Value] = cmp.Or(n.http[p.Value.Port.Value], s.Key())
+			}
+		}
 	}
 	return n
 }
 
-// touched reports whether a host, as an object of the namespace writes it, could stand for one of the names. A name without dots
-// is one of the object's own namespace.
+// touched reports whether a host, as an object of the namespace writes it, could stand for one of the names.
 func (n names) touched(host, namespace string) bool {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if suffix, wild := strings.CutPrefix(host, "*"); wild {
-		for name := range n.forms {
-			if strings.HasSuffix(name, suffix) {
-				return true
-			}
+	for range n.meant(host, namespace) {
+		return true
+	}
+	return false
+}
+
+// bareAt is the Service with pods without sidecars that the host could stand for, "" where there is none: the first by key.
+func (n names) bareAt(host, namespace string) string {
+	var all []string
+	for name := range n.meant(host, namespace) {
+		if bare := n.forms[name]; bare != "" {
+			all = append(all, bare)
 		}
-		return false
 	}
-	if !strings.Contains(host, ".") {
-		host += "." + namespace + ".svc." + n.domain
+	if len(all) == 0 {
+		return ""
 	}
-	return n.forms[host]
+	return slices.Min(all)
+}
+
+// meant goes over the names that a host could stand for, as an object of the namespace writes it, in any order. One without dots
+// is a name of the object's own namespace.
+func (n names) meant(host, namespace string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		host := strings.ToLower(strings.TrimSuffix(host, "."))
+		if suffix, wild := strings.CutPrefix(host, "*"); wild {
+			for name := range n.forms {
+				if strings.HasSuffix(name, suffix) && !yield(name) {
+					return
+				}
+			}
+			return
+		}
+		if !strings.Contains(host, ".") {
+			host += "." + namespace + ".svc." + n.domain
+		}
+		if _, is := n.forms[host]; is {
+			yield(host)
+		}
+	}
 }

@@ -147,5 +147,16 @@ type TLSMode struct {
 // VirtualService is the hosts whose calls a VirtualService may turn elsewhere, and the gateways that it is for.
 type VirtualService struct{ Hosts, Gateways []string }
 
-// ServiceEntry is the hosts and addresses that a ServiceEntry puts into the registry.
-type ServiceEntry struct{ Hosts, Addresses []string }
+// ServiceEntry is what of https://istio.io/latest/docs/reference/config/networking/service-entry/ could concern other hosts than
+// its own.
+type ServiceEntry struct {
+	Hosts, Addresses []string
+	Selector         map[string]string // workloadSelector.labels; nil selects no pod
+	Ports            []EntryPort
+}
+
+// EntryPort is a port of a ServiceEntry.
+type EntryPort struct {
+	Line, Number int
+	HTTP         bool
+}

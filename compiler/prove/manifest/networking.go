@@ -1,6 +1,12 @@
 package manifest
 
-import "go.yaml.in/yaml/v4"
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
 
 // The kinds of networking.istio.io.
 
@@ -170,6 +176,29 @@ func serviceEntry(r *reader, spec *yaml.Node, o *Object) {
 			se.Hosts = r.texts(v)
 		case "addresses":
 			se.Addresses = r.texts(v)
+		case "workloadSelector":
+			se.Selector = map[string]string{}
+			if labels := r.only(v, "labels"); labels != nil {
+				maps.Copy(se.Selector, r.dictionary(labels))
+			}
+		case "ports":
+			for _, item := range r.items(v) {
+				se.Ports = append(se.Ports, r.entryPort(item))
+			}
 		}
 	}
+}
+
+func (r *reader) entryPort(n *yaml.Node) EntryPort {
+	p := EntryPort{Line: r.line(n)}
+	for field, v := range r.fields(n) {
+		switch field {
+		case "number":
+			p.Number = r.count(v)
+		case "protocol":
+			// https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
+			p.HTTP = slices.Contains([]string{"http", "http2", "grpc", "grpc-web"}, strings.ToLower(r.text(v)))
+		}
+	}
+	return p
 }
