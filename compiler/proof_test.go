@@ -271,3 +271,16 @@ func TestFolderOfAnotherTool(t *testing.T) {
 		})
 	}
 }
+
+// TestPortsPastTheSidecar: what a document means to close where no sidecar guards anything is not closed by any manifest.
+func TestPortsPastTheSidecar(t *testing.T) {
+	t.Parallel()
+	r := mustCompile(t, layOver(base(t), []txtar.File{{Name: "policies/teams/identity/customers.yaml", Data: []byte(
+		"apiVersion: writ.dev/v1alpha1\nkind: Service\nmetadata: {name: customers, namespace: identity}\n" +
+			"spec:\n  ports: {http: {port: 80, targetPort: 8080}, metrics: {port: 15090}}\n" +
+			"  endpoints: {read-address: {port: http, methods: [GET], paths: [\"/v1/customers/{id}/address\"]}}\n" +
+			"  grants: [{from: shop/checkout, endpoints: [read-address]}]\n")}}))
+	if found := describeAll(r.Findings); !strings.Contains(found, "anybody may call port 15090 of identity/customers in eu-1") {
+		t.Errorf("there is %s", found)
+	}
+}
