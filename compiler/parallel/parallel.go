@@ -102,6 +102,9 @@ func (p Progress) Begin(ctx context.Context, stage string) context.Context {
 // Tell tells the context's stage of a step in a loop other than Each.
 func Tell(ctx context.Context, done, total int) { teller(ctx)(done, total) }
 
+// Quiet is the context for what is a part of one step: Each tells nobody under it.
+func Quiet(ctx context.Context) context.Context { return context.WithValue(ctx, stageKey{}, nil) }
+
 func teller(ctx context.Context) func(done, total int) {
 	if tell, ok := ctx.Value(stageKey{}).(func(done, total int)); ok {
 		return tell

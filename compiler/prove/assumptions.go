@@ -9,7 +9,7 @@ import (
 )
 
 // assumptions are what the proof takes on trust, each with what looks after it or what would have to.
-func (r *prover) assumptions(points []point) []Assumption {
+func (r *prover) assumptions() []Assumption {
 	c := r.Cluster
 	spec := c.Doc.Spec
 	normalization := spec.PathNormalization.Value
@@ -35,12 +35,13 @@ func (r *prover) assumptions(points []point) []Assumption {
 	all = append(all, Assumption{
 		What: c.Name + ": its mesh configuration has enableAutoMtls on and outboundTrafficPolicy ALLOW_ANY, and its istiod takes one external authorizer for a pod, as Istio has them unless told",
 	})
-	if slices.ContainsFunc(points, func(p point) bool { return len(p.tokens) > 0 }) {
+	if r.tokens {
 		all = append(all, Assumption{
 			What: fmt.Sprintf("no caller in %s sends a token that a RequestAuthentication refuses: such a request is refused whatever is meant", c.Name),
 		})
 	}
-	if bare := slices.Compact(bareIn(points)); len(bare) > 0 {
+	slices.Sort(r.bare)
+	if bare := slices.Compact(r.bare); len(bare) > 0 {
 		all = append(all, Assumption{
 			What: fmt.Sprintf("in %s nothing is enforced at %s, which have no sidecar (mtls: none)", c.Name, strings.Join(bare, ", ")),
 			By:   "the stages in the documents",
@@ -56,14 +57,15 @@ func taken(c *model.Cluster) string {
 	return "refused"
 }
 
-// bareIn are the Services of the points without sidecars, sorted.
-func bareIn(points []point) []string {
-	var all []string
+// takenOnTrust notes what the points are taken on trust for, and counts those at which something is enforced.
+func (r *prover) takenOnTrust(points []point) {
 	for i := range points {
-		if m := points[i].meant; m.bare {
-			all = append(all, m.workload.Service.Key())
+		p := &points[i]
+		r.tokens = r.tokens || len(p.tokens) > 0
+		if p.meant.bare {
+			r.bare = append(r.bare, p.meant.workload.Service.Key())
+		} else {
+			r.proof.Points++
 		}
 	}
-	slices.Sort(all)
-	return all
 }

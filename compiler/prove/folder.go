@@ -9,48 +9,73 @@ import (
 	"strings"
 
 	"writ.dev/writ/compiler/diag"
+	"writ.dev/writ/compiler/model"
 	"writ.dev/writ/compiler/parallel"
 	"writ.dev/writ/compiler/prove/manifest"
 )
 
-// prover is one cluster's question with what was read for it.
+// prover is one cluster's question with what was found so far.
 type prover struct {
 	Question
-	objects []*manifest.Object
-	// files are the files of the objects, by path.
-	files map[string]*File
-	found diag.List
-	// modelled are the objects that the points are made of, by namespace.
+	// places are the places of files among Files, by path.
+	places map[string]int
+	// expected are the namespaces that the objects of files are in, by place; "" where they may be anywhere.
+	expected []string
+	// strewn are the objects of files that may be anywhere, by namespace.
+	strewn map[string][]*manifest.Object
+	// workloads are the cluster's, by namespace; documents name all of these namespaces.
+	workloads map[string][]*model.Workload
+	// modelled are the objects that the points at hand are made of, by namespace.
 	modelled map[string]*contents
-	// vouched are the objects that the platform accepts.
-	vouched []Assumption
-	names   naming
+
+	proof Proof
+	found diag.List
+	told  told
+	// accepted says which entries of the Cluster's are needed, by place. vouched are the objects that they are about.
+	accepted []bool
+	vouched  []Assumption
+	// bare are the Services at whose pods nothing is enforced; tokens says that a RequestAuthentication is somewhere.
+	bare   []string
+	tokens bool
+
+	hosts func() names
+	names naming
 }
 
 // contents are the objects of a namespace that say something about access.
 type contents struct{ policies, peers, tokens, sidecars []*manifest.Object }
 
-// read reads the files into objects, in the order of the files.
-func (r *prover) read(ctx context.Context) error {
-	r.files = make(map[string]*File, len(r.Files))
-	read := make([][]*manifest.Object, len(r.Files))
-	faults := make([]error, len(r.Files))
-	err := parallel.Each(ctx, len(r.Files), runtime.GOMAXPROCS(0), func(i int) {
-		read[i], faults[i] = manifest.Read(r.Files[i].Path, r.Files[i].Data)
+// read reads the files at some places into objects, in the order of the places.
+func (r *prover) read(ctx context.Context, places []int) ([]*manifest.Object, error) {
+	read := make([][]*manifest.Object, len(places))
+	faults := make([]error, len(places))
+	err := parallel.Each(ctx, len(places), runtime.GOMAXPROCS(0), func(i int) {
+		f := &r.Files[places[i]]
+		read[i], faults[i] = manifest.Read(f.Path, f.Data)
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i, fault := range faults {
-		r.files[r.Files[i].Path] = &r.Files[i]
 		if fault != nil {
-			r.unreadable(&r.Files[i], fault)
+			r.unreadable(&r.Files[places[i]], fault)
 		}
 	}
-	r.objects = slices.Concat(read...)
-	r.refuseTwins()
-	return nil
+	return slices.Concat(read...), nil
 }
+
+// objects are those of all files, each once.
+func (r *prover) objects(ctx context.Context) ([]*manifest.Object, error) {
+	places := make([]int, len(r.Files))
+	for i := range places {
+		places[i] = i
+	}
+	all, err := r.read(ctx, places)
+	return r.refuseTwins(all), err
+}
+
+// file is the file at a path that an object is in.
+func (r *prover) file(path string) *File { return &r.Files[r.places[path]] }
 
 func (r *prover) unreadable(f *File, fault error) {
 	finding := diag.Finding{Rule: unreadable, Message: fault.Error(), Objects: []string{f.Path, "Cluster " + r.Cluster.Name}, Field: "manifest"}
@@ -70,10 +95,10 @@ func (r *prover) unreadable(f *File, fault error) {
 }
 
 // refuseTwins refuses two manifests of one object: the cluster would hold one of them, and nobody can say which.
-func (r *prover) refuseTwins() {
+func (r *prover) refuseTwins(objects []*manifest.Object) []*manifest.Object {
 	type id struct{ group, kind, namespace, name string }
-	first := make(map[id]*manifest.Object, len(r.objects))
-	r.objects = slices.DeleteFunc(r.objects, func(o *manifest.Object) bool {
+	first := make(map[id]*manifest.Object, len(objects))
+	return slices.DeleteFunc(objects, func(o *manifest.Object) bool {
 		group, _, _ := strings.Cut(o.APIVersion, "/")
 		k := id{group, o.Kind, o.Namespace, o.Name}
 		other := first[k]
@@ -112,7 +137,7 @@ func (r *prover) sort(o *manifest.Object) {
 
 // span is the text that asked for the object, or the object itself where none did.
 func (r *prover) span(o *manifest.Object) diag.Span {
-	if f := r.files[o.Path]; f != nil && !f.Origin.IsZero() {
+	if f := r.file(o.Path); !f.Origin.IsZero() {
 		return f.Origin
 	}
 	return spanAt(o.Path, o.Line, 1)

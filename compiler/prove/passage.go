@@ -30,14 +30,17 @@ type Passage struct {
 // OnTheWay says whether some mixture allows what neither revision does, or cuts off what both do. Three kinds of objects are held,
 // each for itself: policies, how connections are taken, and what may be called. An error says that the context ended.
 func OnTheWay(ctx context.Context, q Passage) (diag.List, error) {
-	before := &prover{Question: Question{Meaning: q.Meaning, Cluster: q.Cluster, Files: q.Before}}
-	after := &prover{Question: Question{Meaning: q.Meaning, Cluster: q.Cluster, Files: q.After}}
-	for _, r := range []*prover{before, after} {
-		if err := r.read(ctx); err != nil {
-			return nil, err
-		}
+	before := indexed(Question{Meaning: q.Meaning, Cluster: q.Cluster, Files: q.Before})
+	after := indexed(Question{Meaning: q.Meaning, Cluster: q.Cluster, Files: q.After})
+	old, err := before.objects(ctx)
+	if err != nil {
+		return nil, err
 	}
-	w := &way{q: q, prover: after, pairs: pairsOf(before.objects, after.objects)}
+	latest, err := after.objects(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := &way{q: q, prover: after, pairs: pairsOf(old, latest)}
 	for _, namespace := range w.namespaces() {
 		if err := ctx.Err(); err != nil {
 			return nil, err

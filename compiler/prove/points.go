@@ -3,7 +3,6 @@ package prove
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 
 	"writ.dev/writ/compiler/diag"
@@ -37,25 +36,14 @@ const noNamespace = "~"
 // gatewayName is on the pods of a Gateway of Kubernetes' Gateway API.
 const gatewayName = "gateway.networking.k8s.io/gateway-name"
 
-// points are the enforcement points of the cluster, sorted by namespace.
-func (r *prover) points() []point {
-	namespaces := map[string][]*model.Workload{anyOther: nil}
-	named := map[string]bool{}
-	for _, n := range r.Meaning.estate.Namespaces {
-		if n.In(r.Cluster) {
-			namespaces[n.Name], named[n.Name] = nil, true
-		}
-	}
-	for name := range r.modelled {
-		namespaces[name] = nil
-	}
-	for _, w := range r.Cluster.Workloads {
-		name := w.Service.Namespace.Name
-		namespaces[name], named[name] = append(namespaces[name], w), true
-	}
+// points are the enforcement points of namespaces, as far as a document or an object is about them.
+func (r *prover) points(namespaces []string) []point {
 	var all []point
-	for _, name := range slices.Sorted(maps.Keys(namespaces)) {
-		all = append(all, r.pointsOf(name, namespaces[name], named[name])...)
+	for _, name := range namespaces {
+		workloads, named := r.workloads[name]
+		if named || name == anyOther || r.modelled[name] != nil {
+			all = append(all, r.pointsOf(name, workloads, named)...)
+		}
 	}
 	return all
 }

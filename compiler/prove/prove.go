@@ -11,10 +11,10 @@ package prove
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
-	"sync/atomic"
 
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/model"
@@ -72,29 +72,53 @@ func (p *Proof) Join(q Proof) {
 
 // Equal answers the question. An error says that the context ended.
 func Equal(ctx context.Context, q Question) (Proof, error) {
-	r := &prover{Question: q}
-	if err := r.read(ctx); err != nil {
-		return Proof{}, err
+	p, err := equal(ctx, q, byFolder)
+	if errors.Is(err, errElsewhere) {
+		return equal(ctx, q, anywhere)
 	}
-	r.setAside()
-	points := r.points()
-	results := make([]result, len(points))
-	var decided atomic.Int64
-	err := parallel.Each(ctx, len(points), runtime.GOMAXPROCS(0), func(i int) {
-		results[i] = r.compare(&points[i])
-		decided.Add(results[i].requests)
-	})
+	return p, err
+}
+
+// equal proves one portion of the cluster after the other, so that the objects of one are alive at a time.
+func equal(ctx context.Context, q Question, expected expectation) (Proof, error) {
+	r, err := newProver(ctx, q, expected)
 	if err != nil {
 		return Proof{}, err
 	}
-	p := Proof{Clusters: 1, Objects: len(r.objects), Points: len(points) - len(bareIn(points)), Requests: decided.Load(), Findings: r.found}
-	for _, res := range results {
-		p.count(res.differences)
+	all := r.portions()
+	for i := range all {
+		if err := r.prove(parallel.Quiet(ctx), &all[i]); err != nil {
+			return Proof{}, err
+		}
+		parallel.Tell(ctx, i+1, len(all))
 	}
-	p.Findings = append(p.Findings, r.tell(results)...)
+	r.idle()
+	p := r.proof
+	p.Findings = slices.Concat(r.found, r.told.all(q.Cluster.Name))
 	p.Findings.Sort()
-	p.Assumptions = r.assumptions(points)
+	p.Assumptions = r.assumptions()
 	return p, nil
+}
+
+// prove proves the namespaces of a portion, and lets their objects go.
+func (r *prover) prove(ctx context.Context, part *portion) error {
+	if err := r.load(ctx, part); err != nil {
+		return err
+	}
+	points := r.points(part.namespaces)
+	results := make([]result, len(points))
+	err := parallel.Each(ctx, len(points), runtime.GOMAXPROCS(0), func(i int) { results[i] = r.compare(&points[i]) })
+	if err != nil {
+		return err
+	}
+	for _, res := range results {
+		r.proof.Requests += res.requests
+		r.proof.count(res.differences)
+		r.tell(res)
+	}
+	r.takenOnTrust(points)
+	r.forget(part)
+	return nil
 }
 
 func (p *Proof) count(all []difference) {

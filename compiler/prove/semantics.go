@@ -22,13 +22,9 @@ type construct struct {
 
 // setAside puts the objects to their namespaces, but for those that the semantics does not cover. Of these the platform may have
 // accepted some by their content; each of the others is a finding.
-func (r *prover) setAside() {
-	r.modelled = map[string]*contents{}
-	hosts := hostsIn(r.Cluster)
-	accepted := r.Cluster.Doc.Spec.Accepted.Items
-	used := make([]bool, len(accepted))
-	for _, o := range r.objects {
-		unknown := outside(o, r.Cluster, hosts)
+func (r *prover) setAside(objects []*manifest.Object) {
+	for _, o := range objects {
+		unknown := outside(o, r.Cluster, r.hosts)
 		if len(unknown) == 0 {
 			r.sort(o)
 			continue
@@ -41,11 +37,11 @@ func (r *prover) setAside() {
 				nameOf(o), digest),
 		}
 		known := false
-		for i, a := range accepted {
+		for i, a := range r.Cluster.Doc.Spec.Accepted.Items {
 			if a.Object.Value != nameOf(o) {
 				continue
 			}
-			used[i] = true
+			r.accepted[i] = true
 			if a.SHA256.Value == digest {
 				known = true
 				r.vouch(a.Until.Value, a.Because.Value, a.Until.Span, o)
@@ -61,8 +57,12 @@ func (r *prover) setAside() {
 		}
 		r.found.Add(f)
 	}
-	for i, a := range accepted {
-		if used[i] {
+}
+
+// idle tells the platform of what it accepted and nothing needs.
+func (r *prover) idle() {
+	for i, a := range r.Cluster.Doc.Spec.Accepted.Items {
+		if r.accepted[i] {
 			continue
 		}
 		r.found.Add(diag.Finding{
@@ -92,7 +92,7 @@ func (r *prover) vouch(until, because string, at diag.Span, o *manifest.Object) 
 }
 
 // outside is what the semantics does not cover in an object, in the order of lines; nothing where it covers all that matters.
-func outside(o *manifest.Object, c *model.Cluster, hosts names) []construct {
+func outside(o *manifest.Object, c *model.Cluster, hosts func() names) []construct {
 	var all []construct
 	add := func(line int, format string, args ...any) {
 		all = append(all, construct{line, fmt.Sprintf(format, args...)})
@@ -108,7 +108,7 @@ func outside(o *manifest.Object, c *model.Cluster, hosts names) []construct {
 	case o.Sidecar != nil:
 		outsideSidecar(o, add)
 	case o.DestinationRule != nil:
-		if d := o.DestinationRule; hosts.touched(d.Host, o.Namespace) {
+		if d := o.DestinationRule; hosts().touched(d.Host, o.Namespace) {
 			for _, t := range d.TLSModes {
 				if t.Mode != "ISTIO_MUTUAL" && t.Mode != "" {
 					add(t.Line, "it has clients of %s call in TLS mode %s, without the identity that they are known by", d.Host, t.Mode)
@@ -122,13 +122,13 @@ func outside(o *manifest.Object, c *model.Cluster, hosts names) []construct {
 	case o.VirtualService != nil:
 		if v := o.VirtualService; len(v.Gateways) > 0 && !slices.Contains(v.Gateways, "mesh") {
 			all = nil // it is for gateways, whose calls the callee's policies judge like everybody's
-		} else if i := slices.IndexFunc(v.Hosts, func(h string) bool { return hosts.touched(h, o.Namespace) }); i >= 0 {
+		} else if i := slices.IndexFunc(v.Hosts, func(h string) bool { return hosts().touched(h, o.Namespace) }); i >= 0 {
 			add(o.Line, "it turns calls of %s, a host of the mesh, elsewhere", v.Hosts[i])
 		} else {
 			all = nil
 		}
 	case o.ServiceEntry != nil:
-		outsideEntry(o, c, hosts, add)
+		outsideEntry(o, c, hosts(), add)
 	case o.Meaning() == manifest.Foreign:
 		add(o.Line, "it is of kind %s", o.Kind)
 	}

@@ -19,44 +19,56 @@ const (
 	toldInAll    = 100
 )
 
-// tell makes findings of the differences. What is the same at several points that no document names is told once: one floor that is
-// gone is gone for all of them.
-func (r *prover) tell(results []result) diag.List {
-	var found diag.List
-	first := map[string]int{}
-	untold := 0
-	for _, res := range results {
-		told := 0
-		for i := range res.differences {
-			d := &res.differences[i]
-			if len(found) == toldInAll {
-				untold += len(res.differences) - i
-				break
-			}
-			if told == toldPerPoint {
-				note(&found[len(found)-1], "and %d more differences at %s", len(res.differences)-i, r.pods(d.point))
-				break
-			}
-			f := r.finding(d)
-			if d.point.meant.workload == nil {
-				same := f.Rule.Code + " " + f.Span.String() + " " + d.key
-				if at, ok := first[same]; ok {
-					note(&found[at], "the same is so of %s", r.pods(d.point))
-					continue
-				}
-				first[same] = len(found)
-			}
-			found.Add(f)
-			told++
+// told is the findings that differences became.
+type told struct {
+	found diag.List
+	// first is the finding, by place, that tells what is the same at several points that no document names.
+	first map[string]int
+	// untold is how many differences are not told.
+	untold int
+}
+
+// tell makes findings of the differences at a point. What is the same at several points that no document names is told once: one
+// floor that is gone is gone for all of them.
+func (r *prover) tell(res result) {
+	t := &r.told
+	had := 0
+	for i := range res.differences {
+		d := &res.differences[i]
+		if len(t.found) == toldInAll {
+			t.untold += len(res.differences) - i
+			break
 		}
-		if res.more > 0 && told > 0 {
-			note(&found[len(found)-1], "and %s more", plural(res.more, "class of requests", "classes of requests"))
+		if had == toldPerPoint {
+			note(&t.found[len(t.found)-1], "and %d more differences at %s", len(res.differences)-i, r.pods(d.point))
+			break
 		}
+		f := r.finding(d)
+		if d.point.meant.workload == nil {
+			same := f.Rule.Code + " " + f.Span.String() + " " + d.key
+			if at, ok := t.first[same]; ok {
+				note(&t.found[at], "the same is so of %s", r.pods(d.point))
+				continue
+			}
+			if t.first == nil {
+				t.first = map[string]int{}
+			}
+			t.first[same] = len(t.found)
+		}
+		t.found.Add(f)
+		had++
 	}
-	if untold > 0 {
-		note(&found[len(found)-1], "and %d more differences in %s, which are not told", untold, r.Cluster.Name)
+	if res.more > 0 && had > 0 {
+		note(&t.found[len(t.found)-1], "and %s more", plural(res.more, "class of requests", "classes of requests"))
 	}
-	return found
+}
+
+// all is the findings, the last of which counts what is not told.
+func (t *told) all(cluster string) diag.List {
+	if t.untold > 0 {
+		note(&t.found[len(t.found)-1], "and %d more differences in %s, which are not told", t.untold, cluster)
+	}
+	return t.found
 }
 
 func note(f *diag.Finding, format string, args ...any) {
@@ -91,7 +103,7 @@ func (p *point) object() string {
 // place is the text behind the object that makes the difference or, where one is missing, behind the pods.
 func (r *prover) place(d *difference) diag.Span {
 	switch {
-	case d.by != nil && d.line > 0 && r.files[d.by.Path].Origin.IsZero():
+	case d.by != nil && d.line > 0 && r.file(d.by.Path).Origin.IsZero():
 		return spanAt(d.by.Path, d.line, 1)
 	case d.by != nil:
 		return r.span(d.by)
@@ -111,7 +123,7 @@ func (r *prover) help(d *difference) string {
 		}
 		return "no manifest here does it: `writ build` renders those that do"
 	}
-	switch f := r.files[d.by.Path]; {
+	switch f := r.file(d.by.Path); {
 	case f.Overlay != "":
 		return "correct it in " + f.Overlay
 	case !f.Origin.IsZero():
@@ -318,7 +330,7 @@ func (r *prover) lacking(p *point, dryRun bool) *manifest.Object {
 	for _, o := range p.policies {
 		switch a := o.AuthorizationPolicy; {
 		case a.DryRun != dryRun || actionOf(o) != "ALLOW":
-		case r.files[o.Path].Overlay != "":
+		case r.file(o.Path).Overlay != "":
 			return o
 		case own == nil && len(a.Selector) > 0:
 			own = o
