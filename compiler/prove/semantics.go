@@ -112,7 +112,7 @@ func outside(o *manifest.Object, c *model.Cluster, hosts func() names) []constru
 			for _, t := range d.TLSModes {
 				if t.Mode != "ISTIO_MUTUAL" && t.Mode != "" {
 					add(t.Line, "it has clients of %s call in TLS mode %s, without the identity that they are known by", d.Host, t.Mode)
-				} else if bare := hosts.bareAt(d.Host, o.Namespace); bare != "" {
+				} else if bare := hosts().bareAt(d.Host, o.Namespace); bare != "" {
 					add(t.Line, "it has clients of %s call in TLS mode %s, which %s has no sidecar to take", d.Host, t.Mode, bare)
 				}
 			}
