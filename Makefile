@@ -29,7 +29,7 @@ build: ## build bin/writ, stripped
 
 .PHONY: test
 test: ## run the tests
-	go test ./...
+	go test -timeout 30m ./...
 
 CLASSES ?= 5000000
 SEED ?= 1
@@ -52,7 +52,7 @@ corpus: ## write the corpus of decided requests anew, from Istio's answers
 
 .PHONY: race
 race: ## run the tests under the race detector, which needs a C compiler
-	go test -race -short ./...
+	go test -race -short -timeout 40m ./...
 
 .PHONY: lint
 lint: ## look at format, Go code and workflows
