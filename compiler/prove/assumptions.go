@@ -23,7 +23,7 @@ func (r *prover) assumptions() []Assumption {
 	all := []Assumption{
 		{What: "a pod that has the labels of a Service's selector is the Service's, and every pod of the Service has them"},
 		{What: "no pod belongs to two Services: their selectors cannot both hold", Checked: true, By: "rule IDN-004"},
-		{What: "every pod of a Service whose mtls stage is not none has a sidecar, and no call goes past it"},
+		{What: "every pod of a Service whose mtls stage is not none has a sidecar, and no call goes past it but those to the agent's own ports: 15020, 15021 and 15090"},
 		{What: "the application listens on the target ports that its Service declares, and speaks the protocol that is declared"},
 		{What: "a host of a Service leads to its endpoints in every cluster that the caller's cluster discovers, and to nothing else"},
 		{What: "the cluster holds the objects of its folder, and none besides that could change access"},

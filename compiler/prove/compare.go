@@ -59,6 +59,7 @@ func (r *prover) compare(p *point) result {
 	}
 	if p.meant.workload != nil {
 		res.differences = append(res.differences, r.calls(p)...)
+		res.differences = append(res.differences, r.past(p)...)
 	}
 	res.differences = slices.DeleteFunc(res.differences, deliberate)
 	return res
@@ -92,6 +93,29 @@ func (r *prover) transport(p *point) []difference {
 		}
 	}
 	return nil
+}
+
+// ownPorts are those that Istio's injection keeps out of what a sidecar guards: its agent's, for probes and metrics.
+// https://istio.io/latest/docs/ops/deployment/application-requirements/#ports-used-by-istio
+var ownPorts = []int{15020, 15021, 15090}
+
+// past tells of the workload's ports that calls reach without asking a policy.
+func (r *prover) past(p *point) []difference {
+	if p.meant.open && !p.meant.strict || p.extra != "" {
+		return nil
+	}
+	var all []difference
+	for _, port := range slices.Compact(slices.Sorted(maps.Values(p.meant.workload.TargetPorts))) {
+		if slices.Contains(ownPorts, port) {
+			all = append(all, difference{
+				rule: widerThanMeant, point: p, key: fmt.Sprintf("past the sidecar on port %d", port),
+				message: fmt.Sprintf("anybody may call port %d of %s in %s, which Istio keeps out of what a sidecar guards",
+					port, p.meant.workload.Service.Key(), r.Cluster.Name),
+				help: "leave the port out of the Service, or let the application listen on another one",
+			})
+		}
+	}
+	return all
 }
 
 // everyOtherPort stands for the ports that neither side names.
