@@ -267,6 +267,12 @@ var findings = []struct {
 		lb + "spec: {cidrs: [10.0.0.0/8], because: a, until: 2027-05-01}\n",
 	},
 	{
+		"IPv4 written as IPv6", lb + "spec: {cidrs: [\"::ffff:10.0.0.0/104\"], because: a, until: 2027-05-01}\n",
+		`4:16 SYN-018 "::ffff:10.0.0.0/104" is not a valid CIDR`,
+		"a CIDR is an address, '/' and the length of the prefix, with zero host bits, like 10.0.0.0/16 or fd00:10::/108: 10.0.0.0/8",
+		lb + "spec: {cidrs: [\"10.0.0.0/8\"], because: a, until: 2027-05-01}\n",
+	},
+	{
 		"host bits", lb + "spec: {cidrs: [10.1.2.3/8], because: a, until: 2027-05-01}\n",
 		`4:16 SYN-018 "10.1.2.3/8" is not a valid CIDR`,
 		"a CIDR is an address, '/' and the length of the prefix, with zero host bits, like 10.0.0.0/16 or fd00:10::/108: 10.0.0.0/8",
