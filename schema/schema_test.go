@@ -25,7 +25,7 @@ func compile(t *testing.T, resources map[string][]byte, id string) *jsonschema.S
 			return true
 		}
 		p, err := netip.ParsePrefix(s)
-		return err == nil && p == p.Masked()
+		return err == nil && p == p.Masked() && !p.Addr().Is4In6()
 	}
 	for url, data := range resources {
 		if err := c.AddResource(url, bytes.NewReader(data)); err != nil {

@@ -27,6 +27,9 @@ func corrections(value string) []string {
 		}
 	}
 	if p, err := netip.ParsePrefix(v); err == nil {
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
 		all = append(all, p.Masked().String())
 	}
 	if a, err := netip.ParseAddr(v); err == nil {

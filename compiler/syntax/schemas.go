@@ -136,14 +136,15 @@ func (t schemaText) schema(keyword string) schemaText {
 // fields are the names of the properties, sorted.
 func (t schemaText) fields() []string { return slices.Sorted(maps.Keys(t.schema("properties"))) }
 
-// isCIDR asks for a range as routers know it: an address with host bits set is a slip in one or the other half.
+// isCIDR asks for a range as routers know it: an address with host bits set is a slip in one or the other half. IPv4 written as
+// IPv6 is a range that no proxy sees an address in.
 func isCIDR(v any) bool {
 	s, ok := v.(string)
 	if !ok {
 		return true
 	}
 	p, err := netip.ParsePrefix(s)
-	return err == nil && p == p.Masked()
+	return err == nil && p == p.Masked() && !p.Addr().Is4In6()
 }
 
 // resolve is the schema that a reference inside of the schemas names.
