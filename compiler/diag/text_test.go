@@ -227,3 +227,13 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// TestNotesKeepToTheirLine: a reader of logs, GitHub's for one, takes a line for a command by how it begins, whatever its indentation.
+func TestNotesKeepToTheirLine(t *testing.T) {
+	list := diag.List{{
+		Rule: untilPassed, Message: "until has passed", Related: []diag.Related{{Message: "a\n::error::b"}}, Fix: &diag.Fix{Title: "a\n::error::b"},
+	}}
+	if got := text(t, list, nil, diag.TextOptions{}); strings.Contains(got, " ::error") {
+		t.Error(got)
+	}
+}

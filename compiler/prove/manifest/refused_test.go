@@ -62,6 +62,8 @@ func TestRefused(t *testing.T) {
 		"items in a List":        {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, items: []}\n", "4:44", "items[0].items: whoever applies"},
 		"passed over, by a text": {head + "spec: {rules: [{to: [{operation: {paths: [\"/a+argocd:skip-file-rendering\"]}}]}]}\n", "4:46", "Argo CD passes over the whole file"},
 		"passed over, by a mark": {"# +argocd:skip-file-rendering\n" + head, "1:3", "Argo CD passes over the whole file"},
+		"name in two lines":      {"apiVersion: v1\nkind: Secret\nmetadata: {name: \"a\\n::error::b\"}\n", "3:18", "metadata.name: no object is called"},
+		"kind that hides":        {"apiVersion: v1\nkind: \"a\\u202eb\"\n", "2:7", "kind: no object is called"},
 		"infinity":               {plug + "spec: {a: .inf}\n", "4:11", "no way to write"},
 		"second document":        {head + "---\n" + head + "spec: {action: LOG}\n", "8:16", "LOG"},
 		"text after ---":         {head + "--- {a: b}\n", "4:4", "text follows"},
