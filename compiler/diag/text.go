@@ -110,17 +110,17 @@ func (p *printer) finding(f *Finding) {
 		p.related(r)
 	}
 	if f.Fix != nil {
-		p.paragraph("fix", f.Fix.Title+" (writ fix)")
+		p.paragraph("fix", Visible(f.Fix.Title)+" (writ fix)")
 	}
 	p.buf.WriteByte('\n')
 }
 
 func (p *printer) related(r Related) {
 	if r.Span.IsZero() {
-		p.paragraph("note", r.Message)
+		p.paragraph("note", Visible(r.Message))
 		return
 	}
-	p.paragraph("note", r.Span.String()+": "+r.Message)
+	p.paragraph("note", Visible(r.Span.String()+": "+r.Message))
 }
 
 // paragraph writes `label: text`. Help may show lines to paste: they stay lines, under the first one's start.

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -65,9 +66,9 @@ func (r *reader) object(n *yaml.Node) *Object {
 	for field, v := range r.fields(n) {
 		switch field {
 		case "apiVersion":
-			o.APIVersion = r.text(v)
+			o.APIVersion = r.called(v)
 		case "kind":
-			o.Kind = r.text(v)
+			o.Kind = r.called(v)
 		case "metadata":
 			metadata = v
 		case "spec":
@@ -148,15 +149,24 @@ func (r *reader) named(n *yaml.Node, o *Object) {
 	}
 }
 
+// called is a part of what people call an object, in one line that shows itself.
+func (r *reader) called(n *yaml.Node) string {
+	text := r.text(n)
+	if strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) }) {
+		r.fail(n, "no object is called by what does not show itself", "write letters")
+	}
+	return text
+}
+
 // metadata reads what identifies an object, and returns when it was created, where a cluster has written that. With strict,
 // what Istio itself reads out of labels and annotations has to be known.
 func (r *reader) metadata(n *yaml.Node, o *Object, strict bool) (created string) {
 	for field, v := range r.fields(n) {
 		switch field {
 		case "name":
-			o.Name = r.text(v)
+			o.Name = r.called(v)
 		case "namespace":
-			o.Namespace = r.text(v)
+			o.Namespace = r.called(v)
 		case "labels", "annotations":
 			if isNull(v) {
 				continue // as some tools print none

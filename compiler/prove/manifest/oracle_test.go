@@ -168,7 +168,7 @@ func TestWhatIstioDecodesIsReadAlike(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				spec := empty.ProtoReflect().New().Interface()
 				draw(t, spec)
-				metadata := map[string]any{"name": drawText(t, "name", 1), "namespace": drawText(t, "namespace", 1)}
+				metadata := map[string]any{"name": drawName(t, "name"), "namespace": drawName(t, "namespace")}
 				if all := dictionary(t, "annotations"); all != nil {
 					metadata["annotations"] = all
 				}
@@ -229,6 +229,11 @@ func drawText(t *rapid.T, label string, shortest int) string {
 		// sigs.k8s.io/yaml writes "<<" without quotes as the name of a field too.
 		return len(s) >= shortest && (s != "<<" || !strings.HasSuffix(label, "key"))
 	}).Draw(t, label)
+}
+
+// drawName is a text in one line, which is all that is asked of a name.
+func drawName(t *rapid.T, label string) string {
+	return strings.NewReplacer("\n", "-", "\t", "-").Replace(drawText(t, label, 1))
 }
 
 // drawLabel is a text that a cluster takes for a label.
