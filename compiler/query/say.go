@@ -55,11 +55,12 @@ func (s sayer) what() string {
 	}
 }
 
-func (s sayer) verb() string {
+// doing is what is asked about, as the predicate of a sentence.
+func (s sayer) doing() string {
 	if s.want.request != nil {
-		return "send"
+		return fmt.Sprintf("send %s to %s", s.want.request, s.to.Service.Key())
 	}
-	return "call"
+	return "call " + s.what()
 }
 
 func (s sayer) headline() string {
@@ -68,7 +69,7 @@ func (s sayer) headline() string {
 		if len(s.endpoints()) > 4 {
 			return fmt.Sprintf("yes: %s may call %d endpoints of %s %s: %s", s.asker, len(s.endpoints()), s.to.Service.Key(), where, join(s.endpoints()))
 		}
-		return fmt.Sprintf("yes: %s may %s %s %s", s.asker, s.verb(), s.what(), where)
+		return fmt.Sprintf("yes: %s may %s %s", s.asker, s.doing(), where)
 	}
 	if s.outcome == NoWay && s.from != nil {
 		var from []*model.Workload
@@ -77,7 +78,7 @@ func (s sayer) headline() string {
 		}
 		return fmt.Sprintf("no: calls of %s from %s do not arrive at %s, which is %s", s.asker, join(clusterNames(from)), s.to.Service.Key(), where)
 	}
-	return fmt.Sprintf("no: %s may not %s %s %s: %s", s.asker, s.verb(), s.what(), where, s.short())
+	return fmt.Sprintf("no: %s may not %s %s: %s", s.asker, s.doing(), where, s.short())
 }
 
 // short is the reason of a no in a few words; the steps have the rest.
