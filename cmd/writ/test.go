@@ -24,7 +24,7 @@ func (a *app) test() *cobra.Command {
 			"where one namespace has it. An assertion is proved, for every\n" +
 			"request that its patterns match, in every cluster that its Test selects. `writ check` runs the same tests.\n\n" +
 			"With --coverage it also says which accesses no test would miss if they went, and which endpoints no test guards\n" +
-			"against callers that nobody named.\n\n" +
+			"against callers that nobody named: none of all tests, whichever are named.\n\n" +
 			"It exits with 0 when every assertion holds, and with 1 when one does not.",
 		Example: "  writ test\n" +
 			"  writ test identity/addresses-stay-private\n" +
