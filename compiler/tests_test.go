@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"writ.dev/writ/cmd/estategen/estate"
 	"writ.dev/writ/compiler/check"
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/model"
@@ -252,5 +253,35 @@ func TestTheEditOfANoAllowsItAnywhere(t *testing.T) {
 	})
 	if noes == 0 && !t.Failed() {
 		t.Error("no answer was no: the test proves nothing")
+	}
+}
+
+// TestManyBreachesAreCounted: a Service that hundreds call costs a finding no more than one that a few call, and says how many.
+func TestManyBreachesAreCounted(t *testing.T) {
+	t.Parallel()
+	s := compiled(t, estate.Shape{Services: 300, Clusters: 1, Seed: 1})
+	callers := map[*model.Service]map[*model.Service]bool{}
+	var callee *model.Service
+	for _, a := range s.estate.Meshes[0].Accesses {
+		to := a.Callee()
+		if callers[to] == nil {
+			callers[to] = map[*model.Service]bool{}
+		}
+		if callers[to][a.Caller.Service] = true; callee == nil || len(callers[to]) > len(callers[callee]) {
+			callee = to
+		}
+	}
+	s.fsys["policies/platform/tests/nobody.yaml"] = &fstest.MapFile{Mode: 0o644, Data: []byte(fmt.Sprintf(
+		"apiVersion: writ.dev/v1alpha1\nkind: Test\nmetadata: {name: nobody}\nspec:\n  only:\n    - {from: [], to: %s}\n", callee.Key()))}
+	r := mustCompile(t, s.fsys)
+	if len(r.Findings) != 1 {
+		t.Fatalf("%v", describe(r.Findings))
+	}
+	n, f := len(callers[callee]), r.Findings[0]
+	if n < 100 || len(f.Items) > 25 || f.Items[len(f.Items)-1] != fmt.Sprintf("%d more", n-20) {
+		t.Errorf("of %d callers, the items are %q", n, f.Items)
+	}
+	if want := fmt.Sprintf(" and %d more", n-4); !strings.Contains(f.Message, want) { // one is told, and three of the others
+		t.Errorf("%q does not say %q", f.Message, want)
 	}
 }

@@ -41,8 +41,7 @@ func (x *Index) Coverage() Coverage {
 				if t.Kind != model.AssertAllow || !about(t, a.Endpoint) {
 					return false
 				}
-				breaches, _ := x.judge(t, a)
-				return len(breaches) > 0
+				return len(x.judge(t, a).breaches) > 0
 			})})
 		}
 		for _, s := range m.Services {

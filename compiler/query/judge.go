@@ -27,11 +27,23 @@ type trial struct {
 	// without is an access that is thought away: what would break then is what a test protects.
 	without  *model.Access
 	breaches []breach
+	more     int // breaches of who is let in, besides those that are kept
 	asked    int // callers at workloads that the assertion is about
 }
 
-// judge finds every breach of an assertion, by case, and whether it is about anything at all.
-func (x *Index) judge(a *model.Assertion, without *model.Access) (breaches []breach, vacuous bool) {
+// mostBreaches is how many of those who are let in at one workload are told apart. Thousands may be, of each of thousands of Services.
+const mostBreaches = 20
+
+// judgement is what is wrong with an assertion.
+type judgement struct {
+	breaches []breach // by case; at each workload the first ones of who is let in
+	more     int      // the other ones
+	vacuous  bool     // the assertion is about nothing at all
+}
+
+// judge finds the breaches of an assertion.
+func (x *Index) judge(a *model.Assertion, without *model.Access) judgement {
+	var j judgement
 	asked := 0
 	for _, c := range a.Cases {
 		t := &trial{Index: x, Case: c, enforced: a.Test.Doc.Spec.Enforced.Value, without: without}
@@ -45,9 +57,23 @@ func (x *Index) judge(a *model.Assertion, without *model.Access) (breaches []bre
 				t.only(w)
 			}
 		}
-		breaches, asked = append(breaches, t.breaches...), asked+t.asked
+		j.breaches, j.more, asked = append(j.breaches, t.breaches...), j.more+t.more, asked+t.asked
 	}
-	return breaches, asked == 0
+	j.vacuous = asked == 0
+	return j
+}
+
+// letIn notes that somebody is let in.
+func (t *trial) letIn(b breach) {
+	had := 0
+	for i := len(t.breaches) - 1; i >= 0 && t.breaches[i].to == b.to; i-- {
+		had++
+	}
+	if had == mostBreaches {
+		t.more++
+		return
+	}
+	t.breaches = append(t.breaches, b)
 }
 
 // admissions are the index's without the access that is thought away.
@@ -227,32 +253,43 @@ func (t *trial) none(w *model.Workload, who string, from *model.Workload, open b
 	t.asked++
 	if t.enforced && open {
 		r, _ := shared(w, t.Requests[0], t.Requests[0])
-		t.breaches = append(t.breaches, breach{request: r, who: who, from: from, to: w, open: true})
+		t.letIn(breach{request: r, who: who, from: from, to: w, open: true})
 		return
 	}
+	meets := t.meets(w)
 	for _, ad := range t.admissions(w) {
 		if !lets(ad) {
 			continue
 		}
-		if r, ok := t.meets(w, ad); ok {
+		if r, ok := meets(ad.access.Endpoint); ok {
 			b := breach{request: r, who: who, from: from, to: w, access: ad.access}
 			if from != nil && ad.access.Caller.Service != from.Service {
 				b.note = who + " has the identity of " + ad.access.Caller.Key()
 			}
-			t.breaches = append(t.breaches, b)
+			t.letIn(b)
 			return
 		}
 	}
 }
 
-// meets finds a request of the assertion that the admission lets in.
-func (t *trial) meets(w *model.Workload, ad admission) (Request, bool) {
-	for _, q := range t.Requests {
-		if r, ok := shared(w, q, ad.access.Endpoint); ok {
-			return r, true
-		}
+// meets finds a request of the assertion that an endpoint of the workload's stands for. Thousands of callers may share an endpoint,
+// so each is looked at once.
+func (t *trial) meets(w *model.Workload) func(*model.Endpoint) (Request, bool) {
+	type answer struct {
+		request Request
+		ok      bool
 	}
-	return Request{}, false
+	known := map[*model.Endpoint]answer{}
+	return func(e *model.Endpoint) (Request, bool) {
+		a, had := known[e]
+		if !had {
+			for i := 0; i < len(t.Requests) && !a.ok; i++ {
+				a.request, a.ok = shared(w, t.Requests[i], e)
+			}
+			known[e] = a
+		}
+		return a.request, a.ok
+	}
 }
 
 // only asks that whoever is let in is one of the named callers: by its name, and by what its identity is to the callee.
@@ -260,18 +297,18 @@ func (t *trial) only(w *model.Workload) {
 	t.asked++
 	if t.enforced && open(w) && !t.names(func(p model.Peer) bool { return p.Any }) {
 		r, _ := shared(w, t.Requests[0], t.Requests[0])
-		t.breaches = append(t.breaches, breach{request: r, who: "anybody", to: w, open: true})
+		t.letIn(breach{request: r, who: "anybody", to: w, open: true})
 		return
 	}
-	told := map[string]bool{}
+	told, meets := map[string]bool{}, t.meets(w)
 	for _, ad := range t.admissions(w) {
-		r, ok := t.meets(w, ad)
+		r, ok := meets(ad.access.Endpoint)
 		if !ok {
 			continue
 		}
 		if who, note := t.stranger(w, ad); who != "" && !told[who] {
 			told[who] = true
-			t.breaches = append(t.breaches, breach{request: r, who: who, from: ad.from, to: w, access: ad.access, note: note})
+			t.letIn(breach{request: r, who: who, from: ad.from, to: w, access: ad.access, note: note})
 		}
 	}
 }

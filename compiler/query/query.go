@@ -177,10 +177,14 @@ func join(all []string) string {
 }
 
 // some shows a few of many.
-func some(all []string) string {
+func some(all []string) string { return someOf(all, 0) }
+
+// someOf shows a few of many, of whom so many more are not even listed.
+func someOf(all []string, more int) string {
 	all = unique(all)
-	if len(all) > 4 {
-		return strings.Join(all[:3], ", ") + " and " + count(len(all)-3, "more", "more")
+	if len(all)+more > 4 {
+		had := min(3, len(all))
+		return strings.Join(all[:had], ", ") + " and " + count(len(all)-had+more, "more", "more")
 	}
 	return join(all)
 }

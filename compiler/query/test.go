@@ -77,25 +77,27 @@ func (x *Index) Judge() []Verdict {
 }
 
 func (x *Index) verdict(a *model.Assertion) (found *diag.Finding, unsure bool) {
-	breaches, vacuous := x.judge(a, nil)
+	j := x.judge(a, nil)
 	f := &diag.Finding{Span: a.Span, Objects: []string{a.Test.Object()}, Field: a.Field}
 	switch {
-	case vacuous:
+	case j.vacuous:
 		f.Rule = VacuousAssertion
 		f.Message = x.vacuous(a)
 		f.Help = "name clusters, a caller and a callee that meet somewhere, or delete the assertion"
 		return f, false
-	case len(breaches) == 0:
+	case len(j.breaches) == 0:
 		return nil, false
-	case a.Kind == model.AssertAllow && slices.ContainsFunc(breaches, x.slips):
+	case a.Kind == model.AssertAllow && slices.ContainsFunc(j.breaches, x.slips):
 		return nil, true
 	}
 	f.Rule = TestFails
-	f.Message, f.Help, f.Related = x.tell(a, breaches)
-	for _, b := range breaches {
+	f.Message, f.Help, f.Related = x.tell(a, j)
+	for _, b := range j.breaches {
 		f.Items = append(f.Items, b.String())
 	}
-	f.Items = unique(f.Items)
+	if f.Items = unique(f.Items); j.more > 0 { // so that one more of them is the fault of who adds it
+		f.Items = append(f.Items, fmt.Sprintf("%d more", j.more))
+	}
 	return f, false
 }
 
@@ -129,9 +131,9 @@ func (b breach) String() string {
 }
 
 // tell tells the first breach, with the places to look at, and counts the others.
-func (x *Index) tell(a *model.Assertion, breaches []breach) (message, help string, places []diag.Related) {
-	b := breaches[0]
-	where := "in " + join(clustersOf(b, breaches))
+func (x *Index) tell(a *model.Assertion, j judgement) (message, help string, places []diag.Related) {
+	b := j.breaches[0]
+	where := "in " + join(clustersOf(b, j.breaches))
 	callee := b.to.Service.Key()
 	switch {
 	case a.Kind == model.AssertAllow:
@@ -149,8 +151,8 @@ func (x *Index) tell(a *model.Assertion, breaches []breach) (message, help strin
 	if b.note != "" {
 		message += ": " + b.note
 	}
-	if others := strangers(breaches, b); len(others) > 0 {
-		message += "; so may " + some(others)
+	if others := strangers(j.breaches, b); len(others) > 0 {
+		message += "; so may " + someOf(others, j.more)
 		if a.Kind == model.AssertAllow {
 			message = strings.Replace(message, "; so may ", "; nor may ", 1)
 		}
