@@ -38,7 +38,7 @@ func changeTable(b *strings.Builder, title string, all []Change) {
 	for i := range all {
 		c := &all[i]
 		row := fmt.Sprintf("| %s | %s | %s | %s | %s |\n",
-			code(c.Caller), code(c.Callee+" "+c.Endpoint), codes(c.Requests), c.whereCell(), code(c.Because))
+			cell(c.Caller), cell(c.Callee+" "+c.Endpoint), codes(c.Requests), c.whereCell(), cell(c.Because))
 		if i == markdownRows || b.Len()+len(row) > markdownBytes {
 			fmt.Fprintf(b, "\n%d more: `writ diff` lists them.\n", len(all)-i)
 			break
@@ -49,11 +49,11 @@ func changeTable(b *strings.Builder, title string, all []Change) {
 }
 
 func (c *Change) whereCell() string {
-	cell := code(c.Where())
+	where := cell(c.Where())
 	if len(c.Unenforced) > 0 {
-		cell += "<br>not enforced in " + code(strings.Join(c.Unenforced, ", "))
+		where += "<br>not enforced in " + cell(strings.Join(c.Unenforced, ", "))
 	}
-	return cell
+	return where
 }
 
 func wayList(b *strings.Builder, all diag.List) {
@@ -100,7 +100,7 @@ func codes(all []string) string {
 			parts = append(parts, fmt.Sprintf("and %d more", len(all)-i))
 			break
 		}
-		parts = append(parts, code(s))
+		parts = append(parts, cell(s))
 	}
 	return strings.Join(parts, "<br>")
 }
@@ -108,9 +108,11 @@ func codes(all []string) string {
 // textShown is how much of one text a cell has.
 const textShown = 300
 
+// cell is code in a cell of a table, which a bar would end.
+func cell(s string) string { return strings.ReplaceAll(code(s), "|", `\|`) }
+
 // code writes text that somebody else wrote so that nothing in it is read as Markdown, HTML or a mention of a person: in a code
-// span with a fence that the text does not have (https://github.github.com/gfm/#code-spans), with the bars escaped that would end
-// a cell.
+// span with a fence that the text does not have (https://github.github.com/gfm/#code-spans).
 func code(s string) string {
 	s = strings.TrimSpace(diag.Visible(s))
 	if s == "" {
@@ -131,5 +133,5 @@ func code(s string) string {
 	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") {
 		pad = " "
 	}
-	return fence + pad + strings.ReplaceAll(s, "|", `\|`) + pad + fence
+	return fence + pad + s + pad + fence
 }
