@@ -39,6 +39,7 @@ func TestEveryFaultIsNoticed(t *testing.T) {
 			left = append(left, f)
 		}
 	}
+	fmt.Fprintf(os.Stderr, "%d faults, %d noticed by examples and by the second derivation; trying the others with slower tests\n", len(b.faults), len(noticed))
 	survivors := b.bySlowerTests(t, left)
 	t.Logf("%d faults: %d noticed by examples and by the second derivation, %d by other tests, %d survive",
 		len(b.faults), len(noticed), len(left)-len(survivors), len(survivors))
