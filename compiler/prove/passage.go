@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"writ.dev/writ/compiler/diag"
@@ -232,6 +233,15 @@ func (c *crossing) policies() {
 	forms, changing := c.forms(func(o *manifest.Object) bool {
 		return o.AuthorizationPolicy != nil && !o.AuthorizationPolicy.DryRun && authz.Attaches(o, c.pod, root)
 	})
+	peers, changingPeers := c.peers()
+	before, after := c.tls(side(peers, oldOf)), c.tls(side(peers, newOf))
+	if before.Mode != after.Mode || !maps.Equal(before.Ports, after.Ports) {
+		// Another mixture: a policy that guards a port may come after the port is opened, and go before it is closed.
+		if len(changing) > 0 {
+			changing = append(changing, changingPeers...)
+		}
+		forms = append(forms, pair{plaintextDenied(before), plaintextDenied(after)})
+	}
 	if len(changing) < 2 {
 		return // there is no mixture but the old and the new
 	}
@@ -263,6 +273,31 @@ func (c *crossing) policies() {
 			c.sayRequest(cutsOffOnTheWay, changing, cuts, "%s could not %s of %s, which the old manifests allow and the new")
 			return
 		}
+	}
+}
+
+// plaintextDenied is what mutual TLS refuses, as a policy: whoever comes without an identity, where it is asked for. It is nil where
+// it is asked for nowhere.
+func plaintextDenied(t *authz.TLS) *manifest.Object {
+	var is, not []string
+	for _, port := range slices.Sorted(maps.Keys(t.Ports)) {
+		if t.Ports[port] == strict {
+			is = append(is, strconv.Itoa(port))
+		} else {
+			not = append(not, strconv.Itoa(port))
+		}
+	}
+	rule := manifest.Rule{From: []manifest.Source{{NotPrincipals: []string{"*"}}}}
+	switch {
+	case t.Mode == strict && len(not) > 0:
+		rule.To = []manifest.Operation{{NotPorts: not}}
+	case t.Mode != strict && len(is) > 0:
+		rule.To = []manifest.Operation{{Ports: is}}
+	case t.Mode != strict:
+		return nil
+	}
+	return &manifest.Object{
+		Kind: "AuthorizationPolicy", AuthorizationPolicy: &manifest.AuthorizationPolicy{Action: "DENY", Rules: []manifest.Rule{rule}},
 	}
 }
 
@@ -378,12 +413,20 @@ func side(forms []pair, of func(pair) *manifest.Object) []*manifest.Object {
 func oldOf(p pair) *manifest.Object { return p.old }
 func newOf(p pair) *manifest.Object { return p.new }
 
+// peers are the PeerAuthentications that could decide for the pods.
+func (c *crossing) peers() (forms, changing []pair) {
+	return c.forms(func(o *manifest.Object) bool {
+		return o.PeerAuthentication != nil && (o.Namespace == c.pod.Namespace || o.Namespace == c.q.Cluster.Mesh.RootNamespace)
+	})
+}
+
+func (c *crossing) tls(objects []*manifest.Object) *authz.TLS {
+	return authz.TLSOf(objects, c.pod, c.q.Cluster.Mesh.RootNamespace)
+}
+
 // transport holds how connections are taken, port by port: in plaintext, and with an identity.
 func (c *crossing) transport() {
-	root := c.q.Cluster.Mesh.RootNamespace
-	forms, changing := c.forms(func(o *manifest.Object) bool {
-		return o.PeerAuthentication != nil && (o.Namespace == c.pod.Namespace || o.Namespace == root)
-	})
+	forms, changing := c.peers()
 	if len(changing) < 2 {
 		return
 	}
@@ -392,10 +435,9 @@ func (c *crossing) transport() {
 		c.add(tooComplex, "transport", changing, "too many PeerAuthentications change at once for "+c.pods())
 		return
 	}
-	tls := func(objects []*manifest.Object) *authz.TLS { return authz.TLSOf(objects, c.pod, root) }
-	before, after := tls(side(forms, oldOf)), tls(side(forms, newOf))
+	before, after := c.tls(side(forms, oldOf)), c.tls(side(forms, newOf))
 	for _, chosen := range choices {
-		mixed := tls(chosen)
+		mixed := c.tls(chosen)
 		for _, port := range portsIn(before, after, mixed) {
 			old, new, now := modeAt(before, port), modeAt(after, port), modeAt(mixed, port)
 			switch {
