@@ -23,27 +23,30 @@ type portion struct {
 // largePortion is how many files make a portion large enough: all processors have work, and little memory is taken.
 const largePortion = 2048
 
-// expectation is the namespace that all objects of a file are thought to be in, "" where they may be anywhere. It need not be so: a
-// file is read before anything is concluded from it.
-type expectation func(r *prover, f *File) string
+// expectation makes a function that says which namespace all objects of a file are thought to be in, "" where they may be anywhere.
+// It need not be so: a file is read before anything is concluded from it.
+type expectation func(r *prover) func(f *File) string
 
 // errElsewhere says that an object is in another namespace than its file was thought to be about. What was proved of that namespace
 // was proved without it.
 var errElsewhere = errors.New("an object is in another namespace than its folder is called")
 
 // byFolder expects what a build writes: folders called as namespaces. What somebody else wrote or changed may say anything.
-func byFolder(r *prover, f *File) string {
-	if f.Overlay != "" || f.Origin.IsZero() && r.rendered() {
+func byFolder(r *prover) func(f *File) string {
+	rendered := r.rendered()
+	return func(f *File) string {
+		if f.Overlay != "" || f.Origin.IsZero() && rendered {
+			return ""
+		}
+		name := path.Base(path.Dir(f.Path))
+		if _, named := r.workloads[name]; named || name == r.Cluster.Mesh.RootNamespace {
+			return name
+		}
 		return ""
 	}
-	name := path.Base(path.Dir(f.Path))
-	if _, named := r.workloads[name]; named || name == r.Cluster.Mesh.RootNamespace {
-		return name
-	}
-	return ""
 }
 
-func anywhere(*prover, *File) string { return "" }
+func anywhere(*prover) func(f *File) string { return func(*File) string { return "" } }
 
 // newProver reads what may be anywhere, and what is in the root namespace: these objects stay alive.
 func newProver(ctx context.Context, q Question, expected expectation) (*prover, error) {
@@ -63,8 +66,9 @@ func newProver(ctx context.Context, q Question, expected expectation) (*prover, 
 	var loose []int
 	root := portion{namespaces: []string{q.Cluster.Mesh.RootNamespace}}
 	r.expected = make([]string, len(q.Files))
+	namespaceOf := expected(r)
 	for i := range q.Files {
-		switch r.expected[i] = expected(r, &q.Files[i]); r.expected[i] {
+		switch r.expected[i] = namespaceOf(&q.Files[i]); r.expected[i] {
 		case "":
 			loose = append(loose, i)
 		case root.namespaces[0]:
