@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,8 @@ import (
 	"writ.dev/writ/compiler/istio"
 	"writ.dev/writ/compiler/model"
 	"writ.dev/writ/compiler/plan"
+	"writ.dev/writ/compiler/prove"
+	manifests "writ.dev/writ/compiler/prove/manifest"
 	"writ.dev/writ/compiler/syntax"
 )
 
@@ -70,6 +73,7 @@ func BenchmarkStage(b *testing.B) {
 			}
 		}},
 		{"Validate", func(b *testing.B) { istio.Validate(b.Context(), s.objects) }},
+		{"Prove", s.prove},
 	} {
 		b.Run(stage.name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -80,6 +84,47 @@ func BenchmarkStage(b *testing.B) {
 	}
 	b.Run("Compare", s.compare)
 	b.Run("Write", s.write)
+}
+
+// read reads every manifest back, on one processor.
+func (s *stages) read(tb testing.TB) {
+	for _, f := range s.files {
+		if _, err := manifests.Read(f.Path, f.Data); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// prove reads the manifests and proves them.
+func (s *stages) prove(b *testing.B) {
+	meaning := prove.Mean(s.estate, s.checked.Holds)
+	files := byCluster(s.files)
+	for _, c := range s.estate.Clusters {
+		p, err := prove.Equal(b.Context(), prove.Question{Meaning: meaning, Cluster: c, Files: files[c.Name], AsOf: today})
+		if err != nil || len(p.Findings) > 0 {
+			b.Fatal(err, describe(p.Findings))
+		}
+	}
+}
+
+// BenchmarkProof tells what reading alone takes of the proof of a large cluster, and of one of twice the size. It is for -cpu 1: then
+// the rest of Prove is the proof itself.
+func BenchmarkProof(b *testing.B) {
+	for _, services := range []int{estate.Proof.Services, 2 * estate.Proof.Services} {
+		shape := estate.Proof
+		shape.Services = services
+		s := compiled(b, shape)
+		b.Run(fmt.Sprintf("services=%d/Read", services), func(b *testing.B) {
+			for b.Loop() {
+				s.read(b)
+			}
+		})
+		b.Run(fmt.Sprintf("services=%d/Prove", services), func(b *testing.B) {
+			for b.Loop() {
+				s.prove(b)
+			}
+		})
+	}
 }
 
 // compare reads an out/ that is current: the whole of what `writ check` reads of it.
@@ -118,17 +163,20 @@ func (s *stages) emit(b *testing.B, dir string) {
 }
 
 // TestGeneratedEstatesAreWhole: an estate that has findings measures something else than what people have. They come in every
-// kind of cluster, and in the one that benchmarks are about, a Service has five rules on average.
+// kind of cluster, and a Service has as many rules on average as the shape says.
 func TestGeneratedEstatesAreWhole(t *testing.T) {
+	manyRules := estate.Proof
+	manyRules.Services = 2000
 	for _, shape := range []estate.Shape{
-		{Services: 2, Clusters: 1, Seed: 1}, {Services: 300, Clusters: 1, Seed: 2}, {Services: 300, Clusters: 5, Seed: 3}, benchEstate,
+		{Services: 2, Clusters: 1, Seed: 1}, {Services: 300, Clusters: 1, Seed: 2}, {Services: 300, Clusters: 5, Seed: 3}, benchEstate, manyRules,
 	} {
 		s := compiled(t, shape)
 		r := mustCompile(t, s.fsys)
 		if len(r.Findings) > 0 || r.Stats.Pending > 0 || r.Stats.Withheld > 0 || r.Stats.Services != shape.Services || r.Stats.Clusters != shape.Clusters {
 			t.Errorf("%+v: %+v with %v", shape, r.Stats, codes(r.Findings))
 		}
-		if shape != benchEstate {
+		want, about := map[estate.Shape]float64{benchEstate: 5, manyRules: 12}[shape]
+		if !about {
 			continue
 		}
 		rules := 0
@@ -139,8 +187,8 @@ func TestGeneratedEstatesAreWhole(t *testing.T) {
 				}
 			}
 		}
-		if mean := float64(rules) / float64(shape.Services); mean < 4.5 || mean > 5.5 {
-			t.Errorf("a service has %.1f rules on average", mean)
+		if mean := float64(rules) / float64(shape.Services); mean < 0.9*want || mean > 1.1*want {
+			t.Errorf("a service has %.1f rules on average, want some %g", mean, want)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func run(args []string) error {
 		fmt.Fprintln(flags.Output(), "usage: estategen [-preset bench] [-services N] [-clusters K] [-seed S] DIR\n\nestategen writes DIR/policies. DIR is made; it must not hold policies yet.")
 		flags.PrintDefaults()
 	}
-	preset := flags.String("preset", "", "`bench`: one cluster of 4,000 Services with five rules on average; the other flags change it")
+	preset := flags.String("preset", "", "`bench`: one cluster of 4,000 Services with five rules on average, or proof: 10,000 with twelve; the other flags change it")
 	services := flags.Int("services", 0, "how many Services (400 unless said)")
 	clusters := flags.Int("clusters", 0, "in how many Clusters, two in each trust domain (4 unless said)")
 	seed := flags.Uint64("seed", 0, "another estate of the same shape (1 unless said)")
@@ -38,14 +38,14 @@ func run(args []string) error {
 	case "":
 	case "bench":
 		shape = estate.Bench
+	case "proof":
+		shape = estate.Proof
 	default:
-		return fmt.Errorf("unknown preset %q; expected bench", *preset)
+		return fmt.Errorf("unknown preset %q; expected one of bench, proof", *preset)
 	}
-	shape = estate.Shape{
-		Services: cmp.Or(*services, shape.Services),
-		Clusters: cmp.Or(*clusters, shape.Clusters),
-		Seed:     cmp.Or(*seed, shape.Seed),
-	}
+	shape.Services = cmp.Or(*services, shape.Services)
+	shape.Clusters = cmp.Or(*clusters, shape.Clusters)
+	shape.Seed = cmp.Or(*seed, shape.Seed)
 	switch {
 	case flags.NArg() != 1:
 		return errors.New("expected one folder; see estategen -help")

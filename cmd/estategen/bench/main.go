@@ -68,7 +68,12 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
+	proofs, err := b.proofs()
+	if err != nil {
+		return err
+	}
 	b.print(large)
+	fmt.Print(proofs)
 	return b.compare()
 }
 
@@ -80,7 +85,7 @@ type bench struct {
 	runs  int
 	files int
 
-	build, kustomize, validate, copies, large cost
+	build, prove, kustomize, validate, copies, large cost
 }
 
 func (b *bench) writ() string { return filepath.Join(b.dir, "writ") }
@@ -94,6 +99,9 @@ func (b *bench) sideBySide(shape estate.Shape) error {
 	}
 	out := filepath.Join(root, "out")
 	if err := b.command(b.writ(), "build", "-C", root).best(&b.build); err != nil {
+		return err
+	}
+	if err := b.command(b.writ(), "prove", "-C", root).best(&b.prove); err != nil {
 		return err
 	}
 	shards, files, err := split(out, filepath.Join(root, "split"))
@@ -192,6 +200,7 @@ func (b *bench) print(large estate.Shape) {
 		cost cost
 	}{
 		{"`writ build`, from `policies/` to an empty `out/`", b.build},
+		{"`writ prove` of all of `out/`", b.prove},
 		{"`kustomize build` of a folder for each namespace, two at a time", b.kustomize},
 		{"`istioctl validate`", b.validate},
 		{"`cp -r`", b.copies},

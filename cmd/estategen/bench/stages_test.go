@@ -3,6 +3,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -29,5 +30,16 @@ func TestGrownShowsWhatGrewByAFifth(t *testing.T) {
 	want := []string{"Stage/Parse-2: +21.00% sec/op", "Stage/Parse-2: +100.00% allocs/op"}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %q, %v; want %q", got, err, want)
+	}
+}
+
+func TestSecondsReadsWhatBenchmarksPrint(t *testing.T) {
+	got, err := seconds("goos: linux\nBenchmarkProof/services=10/Read           1     1500000000 ns/op\nBenchmarkProof/services=10/Prove         1     2000000000 ns/op\nPASS\n")
+	want := map[string]float64{"services=10/Read": 1.5, "services=10/Prove": 2}
+	if err != nil || !maps.Equal(got, want) {
+		t.Errorf("got %v, %v; want %v", got, err, want)
+	}
+	if got, err := seconds("BenchmarkProof/services=10/Read --- FAIL\n"); err == nil {
+		t.Errorf("got %v of a benchmark that failed", got)
 	}
 }
