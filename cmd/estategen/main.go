@@ -23,7 +23,7 @@ func main() {
 func run(args []string) error {
 	flags := flag.NewFlagSet("estategen", flag.ContinueOnError)
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: estategen [-preset bench] [-services N] [-clusters K] [-seed S] DIR\n\nestategen writes DIR/policies. DIR is made; it must not hold policies yet.")
+		fmt.Fprintln(flags.Output(), "usage: estategen [-preset bench|proof] [-services N] [-clusters K] [-seed S] DIR\n\nestategen writes DIR/policies. DIR is made; it must not hold policies yet.")
 		flags.PrintDefaults()
 	}
 	preset := flags.String("preset", "", "`bench`: one cluster of 4,000 Services with five rules on average, or proof: 10,000 with twelve; the other flags change it")

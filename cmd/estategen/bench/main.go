@@ -2,9 +2,10 @@
 
 // Command bench measures `writ build` against what people run on the same manifests anyway, and how it grows.
 //
-// One run is: a generated estate is compiled cold, by a whole process into an empty out/; then kustomize builds the same
-// manifests, a folder for each namespace and two at a time; istioctl of the Istio that writ validates with checks the same
-// files; cp copies them. Of several runs the best of each counts, as it was disturbed least. What it prints is Markdown.
+// One run is: a generated estate is compiled cold, by a whole process into an empty out/; the manifests are proved once more;
+// kustomize builds the same manifests, a folder for each namespace and two at a time; istioctl of the Istio that writ validates
+// with checks the same files; cp copies them. Of several runs the best of each counts, as it was disturbed least. What it prints
+// is Markdown.
 package main
 
 import (
