@@ -208,7 +208,8 @@ func TestManifestsByHand(t *testing.T) {
 			"PRV-003 ServiceEntry shop/a in eu-1: it has no addresses, and takes every call to port 80, where identity/customers speaks HTTP",
 		},
 		{
-			"a ServiceEntry with addresses on a port of the mesh", []txtar.File{cluster(", serviceCIDR: 10.96.0.0/12")},
+			"a ServiceEntry with addresses on a port of the mesh",
+			[]txtar.File{cluster(", serviceCIDR: 10.96.0.0/12")},
 			manifest("ServiceEntry", "shop", "a", `{hosts: [db.example.com], addresses: [192.0.2.1], ports: [{number: 80, name: tcp, protocol: TCP}], resolution: DNS}`), "",
 		},
 		{
