@@ -2,8 +2,6 @@ package compiler
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,42 +19,31 @@ import (
 // that with those below after/. diff.md is the comment of a pull request.
 func TestDiffs(t *testing.T) {
 	t.Parallel()
-	cases, err := filepath.Glob("testdata/diff/*.txtar")
-	if err != nil || len(cases) == 0 {
-		t.Fatalf("no cases: %v", err)
-	}
-	for _, file := range cases {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			t.Parallel()
-			archive, err := txtar.ParseFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := string(txtar.Format(archive))
-			archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == "diff.md" })
-			before := layOver(base(t), inFolder("before/", archive))
-			after := layOver(before, inFolder("after/", archive))
-			c := mustDiff(t, before, after)
-			if c.Access == nil {
-				t.Fatalf("stops: %v %v", describe(c.Before.Findings), describe(c.After.Findings))
-			}
-			var md strings.Builder
-			if err := c.Access.Markdown(&md, c.OnTheWay); err != nil {
-				t.Fatal(err)
-			}
-			archive.Files = append(archive.Files, txtar.File{Name: "diff.md", Data: []byte(md.String())})
-			got := txtar.Format(archive)
-			if *update {
-				if err := os.WriteFile(file, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if d := cmp.Diff(want, string(got)); d != "" {
-				t.Errorf("differs from the golden file (-want +got); `make golden` rewrites it:\n%s", d)
-			}
-		})
-	}
+	holdGolden(t, "testdata/diff/*.txtar", func(t *testing.T, archive *txtar.Archive) *txtar.Archive {
+		before, after := revisions(t, archive)
+		c := mustDiff(t, before, after)
+		if c.Access == nil {
+			t.Fatalf("stops: %v %v", describe(c.Before.Findings), describe(c.After.Findings))
+		}
+		var md strings.Builder
+		if err := c.Access.Markdown(&md, c.OnTheWay); err != nil {
+			t.Fatal(err)
+		}
+		return answered(archive, "diff.md", md.String())
+	})
+}
+
+// revisions are the base estate with the files below before/ laid over it, and that with those below after/.
+func revisions(t *testing.T, archive *txtar.Archive) (before, after fstest.MapFS) {
+	t.Helper()
+	before = layOver(base(t), inFolder("before/", archive))
+	return before, layOver(before, inFolder("after/", archive))
+}
+
+// answered is the archive with another answer.
+func answered(archive *txtar.Archive, name, answer string) *txtar.Archive {
+	files := slices.DeleteFunc(slices.Clone(archive.Files), func(f txtar.File) bool { return f.Name == name })
+	return &txtar.Archive{Comment: archive.Comment, Files: append(files, txtar.File{Name: name, Data: []byte(answer)})}
 }
 
 // inFolder are the archive's files below a folder, by their names in it.
