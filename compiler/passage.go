@@ -6,6 +6,7 @@ import (
 
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/emit"
+	"writ.dev/writ/compiler/parallel"
 	"writ.dev/writ/compiler/prove"
 )
 
@@ -23,8 +24,9 @@ func (r *Result) onTheWay(ctx context.Context, base *Result, opts Options) (diag
 	}
 	before, after := byCluster(base.Files), byCluster(r.Files)
 	meaning := prove.Mean(r.estate, r.checked.Holds)
-	for _, c := range r.estate.Clusters {
-		found, err := prove.OnTheWay(opts.Progress.Begin(ctx, "proving the way to "+c.Name), prove.Passage{
+	stage := opts.Progress.Begin(ctx, "proving the way")
+	for i, c := range r.estate.Clusters {
+		found, err := prove.OnTheWay(parallel.Quiet(stage), prove.Passage{
 			Before: before[c.Name], After: after[c.Name], Meaning: meaning, Cluster: c,
 			Declared: func(service string) bool { return declared[c.Name+" "+service] },
 		})
@@ -32,6 +34,7 @@ func (r *Result) onTheWay(ctx context.Context, base *Result, opts Options) (diag
 			return nil, err
 		}
 		all = append(all, found...)
+		parallel.Tell(stage, i+1, len(r.estate.Clusters))
 	}
 	all.Sort()
 	return all, nil

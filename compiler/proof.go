@@ -51,14 +51,22 @@ func (r *Result) prove(ctx context.Context, opts Options, out fs.FS, checked che
 func proveAll(ctx context.Context, opts Options, checked check.Checked, files map[string][]prove.File, clusters []*model.Cluster) (*prove.Proof, error) {
 	meaning := prove.Mean(checked.Estate(), checked.Holds)
 	proof := &prove.Proof{}
-	for _, c := range clusters {
-		one, err := prove.Equal(opts.Progress.Begin(ctx, "proving "+c.Name), prove.Question{
+	stage := opts.Progress.Begin(ctx, "proving")
+	within := stage
+	if len(clusters) > 1 {
+		within = parallel.Quiet(stage) // clusters are counted, and not what is in them
+	}
+	for i, c := range clusters {
+		one, err := prove.Equal(within, prove.Question{
 			Meaning: meaning, Cluster: c, Files: files[c.Name], AsOf: opts.AsOf,
 		})
 		if err != nil {
 			return nil, err
 		}
 		proof.Join(one)
+		if len(clusters) > 1 {
+			parallel.Tell(stage, i+1, len(clusters))
+		}
 	}
 	return proof, nil
 }

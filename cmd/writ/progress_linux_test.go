@@ -24,7 +24,7 @@ func TestProgressOnARealTerminal(t *testing.T) {
 		t.Skip("takes seconds")
 	}
 	t.Parallel()
-	e := newEstate(t, memory(t), 20, 600)
+	e := newEstate(t, memory(t), 20, 2000)
 	e.want(strict)
 	for _, tt := range []struct {
 		env   string
@@ -89,7 +89,7 @@ func TestInterruptEndsABuildAtOnce(t *testing.T) {
 		t.Skip("takes seconds")
 	}
 	t.Parallel()
-	e := newEstate(t, memory(t), 20, 600)
+	e := newEstate(t, memory(t), 20, 2000)
 	e.want(strict)
 	out := filepath.Join(e.dir, "out")
 	best := time.Hour
