@@ -233,7 +233,7 @@ var Identity = sync.OnceValue(func() *Universe {
 	part := func(b byte) bool { return alphanumeric(b) || strings.IndexByte("-._", b) >= 0 }
 	return newUniverse("", func(state int, b byte) int {
 		switch {
-		case state < len(shape) && (shape[state] == b || shape[state] == ' ' && part(b)):
+		case state < len(shape) && (shape[state] == b && b != ' ' || shape[state] == ' ' && part(b)):
 			return state + 1
 		case state > 0 && shape[state-1] == ' ' && part(b):
 			return state
