@@ -69,11 +69,11 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
+	b.print(large)
 	proofs, err := b.proofs()
 	if err != nil {
 		return err
 	}
-	b.print(large)
 	fmt.Print(proofs)
 	return b.compare()
 }
