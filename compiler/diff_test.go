@@ -102,7 +102,7 @@ func TestDiffAgainstRequests(t *testing.T) {
 		gained += len(there.Access.Gained)
 		lost += len(there.Access.Lost)
 	})
-	if !testing.Short() && (gained < 100 || lost < 100) { // which has fewer of them
+	if gained == 0 || lost == 0 {
 		t.Errorf("%d gained and %d lost in all: the estates differ too little to tell", gained, lost)
 	}
 }
