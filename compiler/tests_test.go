@@ -197,7 +197,7 @@ func TestTestsAreJudgedAsTryingWouldJudge(t *testing.T) {
 		}
 	})
 	for _, o := range []string{"allow holds", "allow test-fails", "deny holds", "deny test-fails", "only holds", "only test-fails"} {
-		if outcomes[o] == 0 && !t.Failed() {
+		if !testing.Short() && outcomes[o] == 0 && !t.Failed() {
 			t.Errorf("no assertion was %q: the test proves little", o)
 		}
 	}
