@@ -4,6 +4,7 @@ package query
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -184,7 +185,7 @@ func someOf(all []string, more int) string {
 	all = unique(all)
 	if len(all)+more > 4 {
 		had := min(3, len(all))
-		return strings.Join(all[:had], ", ") + " and " + count(len(all)-had+more, "more", "more")
+		return fmt.Sprintf("%s and %d more", strings.Join(all[:had], ", "), len(all)-had+more)
 	}
 	return join(all)
 }

@@ -115,10 +115,3 @@ func paths(e *model.Endpoint) []model.Pattern {
 	}
 	return e.Paths
 }
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
