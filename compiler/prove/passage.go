@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -31,6 +32,50 @@ type Passage struct {
 // OnTheWay says whether some mixture allows what neither revision does, or cuts off what both do. Three kinds of objects are held,
 // each for itself: policies, how connections are taken, and what may be called. An error says that the context ended.
 func OnTheWay(ctx context.Context, q Passage) (diag.List, error) {
+	// Reading is what costs. Mostly the files that differ say already that there is no mixture but the old and the new.
+	few := q
+	few.Before, few.After = differing(q.Before, q.After)
+	w, err := newWay(ctx, few)
+	if err != nil || len(w.namespaces()) == 0 {
+		return nil, err
+	}
+	if w, err = newWay(ctx, q); err != nil {
+		return nil, err
+	}
+	for _, namespace := range w.namespaces() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		w.namespace(namespace)
+	}
+	w.found.Sort()
+	return w.found, nil
+}
+
+// differing are the files that only one side has, or that hold other bytes there.
+func differing(before, after []File) (old, latest []File) {
+	had := make(map[string][]byte, len(before))
+	for _, f := range before {
+		had[f.Path] = f.Data
+	}
+	same := map[string]bool{}
+	for _, f := range after {
+		if data, ok := had[f.Path]; ok && bytes.Equal(data, f.Data) {
+			same[f.Path] = true
+		} else {
+			latest = append(latest, f)
+		}
+	}
+	for _, f := range before {
+		if !same[f.Path] {
+			old = append(old, f)
+		}
+	}
+	return old, latest
+}
+
+// newWay reads both revisions.
+func newWay(ctx context.Context, q Passage) (*way, error) {
 	before := indexed(Question{Meaning: q.Meaning, Cluster: q.Cluster, Files: q.Before})
 	after := indexed(Question{Meaning: q.Meaning, Cluster: q.Cluster, Files: q.After})
 	old, err := before.objects(ctx)
@@ -41,15 +86,7 @@ func OnTheWay(ctx context.Context, q Passage) (diag.List, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &way{q: q, prover: after, pairs: pairsOf(old, latest)}
-	for _, namespace := range w.namespaces() {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		w.namespace(namespace)
-	}
-	w.found.Sort()
-	return w.found, nil
+	return &way{q: q, prover: after, pairs: pairsOf(old, latest)}, nil
 }
 
 // pair is one object in both revisions, nil in the one that does not have it.
