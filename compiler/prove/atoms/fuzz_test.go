@@ -18,6 +18,7 @@ var seeds = [][2]string{
 	{"~cluster.local\n=spiffe://cluster.local/ns/shop/sa/checkout\n*", "spiffe://cluster.local/ns/shop/sa/checkout"},
 	{"=GET\n^P\n$T", "POST"},
 	{"^\n$\n=\n*", ""},
+	{"{{*}*\n{*{*}\n{{**}*\n{***", "0"}, // Envoy sees the stars of neighbours as one run
 }
 
 // parse reads one pattern a line: its kind, then its text.
@@ -41,8 +42,8 @@ func parse(lines string) []written {
 		case '*':
 			w = written{Present(), ".+"}
 		case '{':
-			operators := strings.NewReplacer(`\{\*\*\}`, slashClass+"*", `\{\*\}`, pcharClass+"+", `\*\*`, slashClass+"*", `\*`, pcharClass+"+")
-			w, fold = written{Template(text), operators.Replace(quoted)}, false
+			operators := strings.NewReplacer(`\*\*`, slashClass+"*", `\*`, pcharClass+"+")
+			w, fold = written{Template(text), operators.Replace(regexp.QuoteMeta(stars.Replace(text)))}, false
 		case '~':
 			expr := "spiffe://.+" + quoted + "(/.+|)a?"
 			w, fold = written{Regexp(expr, text), expr}, false
@@ -59,11 +60,10 @@ func parse(lines string) []written {
 }
 
 // comparable reports whether Go's regexp reads the text as Envoy does: it takes a broken character for U+FFFD, and folds the case
-// of letters beyond ASCII. parse tells runs of operators apart in another order.
+// of letters beyond ASCII.
 func comparable(text string) bool {
 	beyond := strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0
-	return utf8.ValidString(text) && !strings.ContainsRune(text, utf8.RuneError) && (!beyond || !strings.Contains(text, "i")) &&
-		!strings.Contains(stars.Replace(text), "***")
+	return utf8.ValidString(text) && !strings.ContainsRune(text, utf8.RuneError) && (!beyond || !strings.Contains(text, "i"))
 }
 
 func FuzzMatch(f *testing.F) {
