@@ -3,6 +3,7 @@ package compiler
 import (
 	"context"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/txtar"
@@ -35,10 +36,21 @@ func Rules() []Doc {
 	return all
 }
 
-// Surroundings are the files that the examples stand in: an example shows only those that differ from them, and takes one away
-// by an empty file.
-func Surroundings() []txtar.File {
-	data, err := check.Examples.ReadFile("testdata/base.txtar")
+// Surroundings are the files that the examples of a rule stand in: an example shows only those that differ from them, and takes one
+// away by an empty file.
+func Surroundings(code string) []txtar.File {
+	all := archive("base")
+	if strings.HasPrefix(code, "PII-") {
+		for _, f := range archive("personal") {
+			all = slices.DeleteFunc(all, func(under txtar.File) bool { return under.Name == f.Name })
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+func archive(name string) []txtar.File {
+	data, err := check.Examples.ReadFile("testdata/" + name + ".txtar")
 	if err != nil {
 		panic(err) // it is embedded
 	}
@@ -88,6 +100,15 @@ func Names(ctx context.Context, fsys fs.FS) (schema.Names, error) {
 	}
 	for _, o := range tree.Outsiders {
 		n.Outsiders = append(n.Outsiders, o.Metadata.Name.Value)
+	}
+	for _, a := range estate.Activities {
+		n.Activities = append(n.Activities, a.Name)
+	}
+	for _, p := range estate.Parties {
+		n.Parties = append(n.Parties, p.Name)
+	}
+	for _, a := range estate.Approvals {
+		n.Approvals = append(n.Approvals, a.Name)
 	}
 	return n, nil
 }

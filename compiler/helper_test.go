@@ -15,7 +15,7 @@ const today = "2026-11-23"
 // base is the estate that examples and golden cases stand in.
 func base(t testing.TB) fstest.MapFS {
 	t.Helper()
-	return layOver(fstest.MapFS{}, Surroundings())
+	return layOver(fstest.MapFS{}, Surroundings(""))
 }
 
 // layOver lays files over a repository. A file that is empty is taken away.

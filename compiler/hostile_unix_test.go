@@ -40,7 +40,7 @@ func TestHostileFiles(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			onDisk(t, dir, append(Surroundings(), txtar.File{Name: "outside.yaml", Data: []byte(hidden)}))
+			onDisk(t, dir, append(Surroundings(""), txtar.File{Name: "outside.yaml", Data: []byte(hidden)}))
 			if err := tt.make(filepath.Join(dir, tt.at)); err != nil {
 				t.Skip(err)
 			}

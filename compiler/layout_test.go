@@ -22,8 +22,9 @@ var layout = map[string][]string{
 	"compiler/parallel":       {},
 	"compiler/emit":           {"compiler/parallel"},
 	"compiler/syntax":         {"schema", "compiler/diag", "compiler/parallel"},
-	"compiler/model":          {"compiler/diag", "compiler/syntax"},
-	"compiler/check":          {"compiler/diag", "compiler/syntax", "compiler/model"},
+	"compiler/model":          {"compiler/diag", "compiler/syntax", "compiler/privacy/vocabulary"},
+	"compiler/privacy":        {"compiler/model", "compiler/privacy/vocabulary"},
+	"compiler/check":          {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/privacy", "compiler/privacy/vocabulary"},
 	"compiler/diff":           {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/prove/atoms"},
 	"compiler/query":          {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check"},
 	"compiler/plan":           {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check"},
@@ -37,8 +38,10 @@ var layout = map[string][]string{
 	// A second derivation of what documents mean must not share the first one's mistakes.
 	"compiler/naive":    {"compiler/syntax"},
 	"compiler/mutation": {},
-	"compiler/gitops":   {},
-	"compiler/format":   {"compiler/diag", "compiler/parallel", "compiler/syntax"},
+	// What the law and its vocabularies say, whatever documents say.
+	"compiler/privacy/vocabulary": {},
+	"compiler/gitops":             {},
+	"compiler/format":             {"compiler/diag", "compiler/parallel", "compiler/syntax"},
 	"compiler": {
 		"schema", "compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/plan", "compiler/istio",
 		"compiler/overlay", "compiler/emit", "compiler/parallel", "compiler/prove", "compiler/query", "compiler/diff",

@@ -95,7 +95,7 @@ func TestNaiveAgreesOnGoldenCases(t *testing.T) {
 		}
 		var policies []txtar.File
 		if strings.Contains("\n"+string(archive.Comment), "\nover: base\n") {
-			policies = Surroundings()
+			policies = Surroundings("")
 		}
 		for _, f := range archive.Files {
 			if strings.HasPrefix(f.Name, "policies/") {
@@ -111,7 +111,7 @@ func TestNaiveAgreesOnGoldenCases(t *testing.T) {
 			continue // their examples have overlays
 		}
 		for name, files := range map[string][]txtar.File{"bad": rule.Bad, "good": rule.Good} {
-			compiled += agreeOn(t, rule.Code+" "+name, append(Surroundings(), files...))
+			compiled += agreeOn(t, rule.Code+" "+name, append(Surroundings(rule.Code), files...))
 		}
 	}
 	if compiled < 80 {

@@ -50,6 +50,15 @@ func Describe(ctx context.Context, fsys fs.FS, asOf string) (about map[Reference
 	for _, o := range tree.Outsiders {
 		d.document(o.Header, Description{})
 	}
+	for _, a := range tree.Activities {
+		d.document(a.Header, Description{})
+	}
+	for _, p := range tree.Parties {
+		d.document(p.Header, Description{})
+	}
+	for _, a := range tree.Approvals {
+		d.document(a.Header, Description{})
+	}
 	for _, t := range tree.Teams {
 		d.document(t.Header, Description{Team: t.Metadata.Name.Value, Contact: t.Spec.Contact.Value})
 	}

@@ -97,7 +97,7 @@ func holdExample(t *testing.T, d Doc) {
 	bad, good := examples(t, d)
 	r := mustCompile(t, bad)
 	if d.Base != nil {
-		r = mustCompileAgainst(t, bad, layOver(base(t), d.Base))
+		r = mustCompileAgainst(t, bad, layOver(around(d), d.Base))
 	}
 	if d.Code == "TST-005" { // who causes a failure shows against a base alone
 		r = mustCompileAgainst(t, bad, good)
@@ -115,7 +115,7 @@ func holdExample(t *testing.T, d Doc) {
 	}
 	r = mustCompile(t, good)
 	if d.Base != nil {
-		r = mustCompileAgainst(t, good, layOver(base(t), d.Base))
+		r = mustCompileAgainst(t, good, layOver(around(d), d.Base))
 	}
 	if codes(r.Findings)[d.Code] > 0 || r.Findings.Fails() {
 		t.Errorf("the good example raises %v", describe(r.Findings))
@@ -125,6 +125,9 @@ func holdExample(t *testing.T, d Doc) {
 
 var beside = map[string]string{"OUT-003": "PRV-001", "PRV-006": "OUT-003"}
 
+// around is the estate that a rule's examples stand in.
+func around(d Doc) fstest.MapFS { return layOver(fstest.MapFS{}, Surroundings(d.Code)) }
+
 func examples(t *testing.T, d Doc) (bad, good fs.FS) {
 	t.Helper()
 	if generate := generated[d.Code]; generate != nil {
@@ -133,7 +136,7 @@ func examples(t *testing.T, d Doc) (bad, good fs.FS) {
 	if len(d.Bad) == 0 || len(d.Good) == 0 {
 		t.Fatalf("no example in check/testdata/%s.txtar", d.Code)
 	}
-	return layOver(base(t), d.Bad), layOver(base(t), d.Good)
+	return layOver(around(d), d.Bad), layOver(around(d), d.Good)
 }
 
 func mend(t *testing.T, d Doc, bad fs.FS, found diag.List) {

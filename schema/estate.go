@@ -8,7 +8,7 @@ import (
 
 // Names are what an estate's documents are called.
 type Names struct {
-	Meshes, Clusters, Teams, Outsiders []string
+	Meshes, Clusters, Teams, Outsiders, Activities, Parties, Approvals []string
 	// Tests are by namespace/name, those of the platform by their names.
 	Tests []string
 	// Services are the names of endpoints by namespace/name.
@@ -30,6 +30,9 @@ func Estate(n Names) ([]byte, error) {
 	restrict(defs["clusterReference"], n.Clusters)
 	restrict(defs["teamReference"], n.Teams)
 	restrict(defs["outsiderReference"], n.Outsiders)
+	restrict(defs["activityReference"], n.Activities)
+	restrict(defs["partyReference"], n.Parties)
+	restrict(defs["approvalReference"], n.Approvals)
 	restrict(defs["qualifiedServiceReference"], services)
 	restrict(defs["serviceReference"], slices.Collect(maps.Keys(references)))
 	if len(references) > 0 {

@@ -35,7 +35,7 @@ func TestHostileInputEndsWithFindings(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			for _, f := range append(compiler.Surroundings(), archive.Files...) {
+			for _, f := range append(compiler.Surroundings(""), archive.Files...) {
 				name := filepath.Join(dir, f.Name)
 				if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, f.Data, 0o644)); err != nil {
 					t.Fatal(err)

@@ -168,8 +168,8 @@ func (a *app) example(label string, files, other []txtar.File, found diag.List) 
 }
 
 // surrounded is the example's files in their estate. An example takes a file away by an empty one.
-func surrounded(files []txtar.File) []txtar.File {
-	all := slices.DeleteFunc(compiler.Surroundings(), func(s txtar.File) bool {
+func surrounded(code string, files []txtar.File) []txtar.File {
+	all := slices.DeleteFunc(compiler.Surroundings(code), func(s txtar.File) bool {
 		return slices.ContainsFunc(files, func(f txtar.File) bool { return f.Name == s.Name })
 	})
 	all = append(all, files...)
@@ -178,13 +178,13 @@ func surrounded(files []txtar.File) []txtar.File {
 
 // judge compiles the bad case.
 func (a *app) judge(ctx context.Context, d compiler.Doc) (*compiler.Result, error) {
-	fsys, err := txtar.FS(&txtar.Archive{Files: surrounded(d.Bad)})
+	fsys, err := txtar.FS(&txtar.Archive{Files: surrounded(d.Code, d.Bad)})
 	if err != nil {
 		return nil, err
 	}
 	var base fs.FS
 	if len(d.Base) > 0 {
-		if base, err = txtar.FS(&txtar.Archive{Files: surrounded(d.Base)}); err != nil {
+		if base, err = txtar.FS(&txtar.Archive{Files: surrounded(d.Code, d.Base)}); err != nil {
 			return nil, err
 		}
 	}

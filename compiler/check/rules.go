@@ -10,6 +10,7 @@ import (
 
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/model"
+	"writ.dev/writ/compiler/privacy"
 	"writ.dev/writ/compiler/syntax"
 )
 
@@ -54,6 +55,9 @@ var Rules = []Rule{
 	{pastUntil, runPastUntil},
 	{pastException, runPastException},
 	{tooManyRules, runTooManyRules},
+
+	{undeclaredService, runUndeclaredService},
+	{undeclaredFlow, runUndeclaredFlow},
 }
 
 // Catalogue is every rule of every stage up to this one, by code.
@@ -81,6 +85,8 @@ type Pass struct {
 	found    diag.List
 	withheld map[withheld]*diag.Rule // the first rule that kept it out
 	reached  []*reach
+	flow     *privacy.Flow
+	sharp    map[*diag.Rule]*diag.Rule // rules about personal data as strict as they are here
 }
 
 // withheld is an access, or the part of it that comes from one workload.

@@ -61,6 +61,9 @@ const (
 	Report
 )
 
+// StricterThan reports whether e keeps more back than the other does.
+func (e Effect) StricterThan(other Effect) bool { return e < other }
+
 func (e Effect) String() string { return [...]string{"invalid", "stop", "withhold", "report"}[e] }
 
 // Level is how loudly a finding is told, and whether it fails a check. The zero value is invalid in a Finding.

@@ -133,7 +133,7 @@ func TestProposals(t *testing.T) {
 		{"meshes", "kind: Cluster\nspec:\n  mesh: |", "prod"},
 		{"words", service("  ports:\n    a: {port: 1, protocol: |}"), "http http2 grpc tcp tls"},
 		{"truth", "kind: Cluster\nspec: {floor: |}", "true false"},
-		{"kinds", "kind: |", "Mesh Cluster Team Outsider Service Test"},
+		{"kinds", "kind: |", "Mesh Cluster Team Outsider Service Test Privacy Activity Party Approval"},
 		{"fields", service("  intents:\n    - to: a\n      |"), "because endpoints until"},
 		{"fields in braces", service("  grants:\n    - {from: a, |}"), "because endpoints until"},
 		{"first fields", "kind: Cluster\nspec:\n  stages:\n    |\n    mtls: strict\n", "authz outbound"},

@@ -29,6 +29,9 @@ var referring = map[string]string{
 	"clusterReference":          "Cluster",
 	"teamReference":             "Team",
 	"outsiderReference":         "Outsider",
+	"activityReference":         "Activity",
+	"partyReference":            "Party",
+	"approvalReference":         "Approval",
 }
 
 var bundle = sync.OnceValue(func() map[string]any {

@@ -153,9 +153,9 @@ func (r *resolver) resolveIntents(m *Mesh, c Caller, namespace string, docs []sy
 	asked := map[*Endpoint]syntax.Text{}
 	for i := range docs {
 		d := &docs[i]
-		in := &Intent{Doc: d, Caller: c}
 		key := qualify(d.To.Value, namespace)
 		field := "spec.intents[" + key + "]"
+		in := &Intent{Doc: d, Caller: c, Activity: r.activity(d.Activity, c.Object(), field+".activity")}
 		if in.To = m.services[key]; in.To == nil {
 			if r.misnamed[key] {
 				continue

@@ -19,6 +19,10 @@ type Estate struct {
 	Teams      []*Team
 	Namespaces []*Namespace
 	Tests      []*Test
+	Privacy    *Privacy
+	Activities []*Activity
+	Parties    []*Party
+	Approvals  []*Approval
 	Tree       *syntax.Tree
 }
 
@@ -52,6 +56,7 @@ type Cluster struct {
 	Name      string
 	Mesh      *Mesh
 	Workloads []*Workload
+	Operator  *Party // nil where nobody says who runs it
 
 	trust    map[string]bool // the local trust domain and its aliases
 	discover map[*Cluster]bool
@@ -131,6 +136,8 @@ type Service struct {
 	Endpoints []*Endpoint // sorted by name
 	Grants    []*Grant
 	Intents   []*Intent
+	// PersonalData is nil where the Service does not say what it processes.
+	PersonalData *PersonalData
 
 	// Slips says that a name in its intents or grants resolved nowhere: what seems to be missing may be meant by it.
 	Slips bool
@@ -211,6 +218,9 @@ type Endpoint struct {
 	Port    *Port
 	Methods []string  // nil for any; sorted, upper case
 	Paths   []Pattern // nil for any; in the document's order
+	// Returns and Accepts are the personal data that callers read and write, nil where nobody says.
+	Returns, Accepts *Data
+	Purposes         []string // what it may be used for; nil where the endpoint does not say
 	// ForMesh consents to every Service of the mesh.
 	ForMesh bool
 	// Broken endpoints have a finding of their own; nothing can be allowed to them.
@@ -294,6 +304,7 @@ type Intent struct {
 	Caller    Caller
 	To        *Service // nil where the name resolved nowhere in the mesh
 	Endpoints []*Endpoint
+	Activity  *Activity // nil where none is named, or none of the name is known
 }
 
 // Consent is why an access may exist. The zero value is no consent.

@@ -22,15 +22,20 @@ func Resolve(tree *syntax.Tree) (*Estate, diag.List) {
 		namespaces: map[string]*Namespace{},
 		services:   map[string]bool{},
 		outsiders:  map[string]bool{},
+		activities: map[string]*Activity{},
+		parties:    map[string]*Party{},
+		approvals:  map[string]*Approval{},
 		misnamed:   map[string]bool{},
 		patterns:   map[string]Pattern{},
 	}
+	r.resolveRecord(tree)
 	r.resolveMeshes(tree.Meshes)
 	r.resolveClusters(tree.Clusters)
 	r.resolveTeams(tree.Teams)
 	r.placeServices(tree.Services)
 	r.placeOutsiders(tree.Outsiders)
 	r.checkExceptions()
+	r.resolvePersonalData()
 	r.resolveCalls()
 	r.deriveAccesses()
 	r.resolveTests(tree.Tests)
@@ -46,11 +51,15 @@ type resolver struct {
 	clusters   map[string]*Cluster
 	teams      map[string]*Team
 	namespaces map[string]*Namespace
-	services   map[string]bool    // namespace/name of every Service document
-	outsiders  map[string]bool    // name of every Outsider document
+	services   map[string]bool // namespace/name of every Service document
+	outsiders  map[string]bool // name of every Outsider document
+	activities map[string]*Activity
+	parties    map[string]*Party
+	approvals  map[string]*Approval
 	misnamed   map[string]bool    // namespace/name that a Service with a misspelt namespace was meant to have
 	patterns   map[string]Pattern // by their text
 	seen       map[string]bool    // findings already made for a document's other mesh
+	slips      int                // names and words that resolved nowhere
 	told       int                // findings, those that were made already among them
 }
 
@@ -290,6 +299,7 @@ func teamOfFile(file string) string {
 
 // unknown reports a name that resolves nowhere, with the one that was probably meant.
 func (r *resolver) unknown(rule *diag.Rule, name syntax.Text, kind string, known []string, object, field string) {
+	r.slips++
 	f := diag.Finding{
 		Message: fmt.Sprintf("there is no %s %q", kind, name.Value),
 		Help:    fmt.Sprintf("declare it, or name %s", diag.OneOf(shorten(known))),

@@ -56,6 +56,32 @@ var (
 		Why:   "Two reasons and two end dates for one access leave open which one holds, and removing one of them would change nothing.",
 	}
 
+	UnknownActivity = &diag.Rule{
+		Code: "REF-011", Name: "unknown-activity", Effect: diag.Withhold, Mends: true,
+		Title: "a name refers to an Activity that no document declares",
+		Why:   "The purpose, the legal ground and the retention of personal data follow from its Activity. Without one nobody answers for why it is processed.",
+	}
+	UnknownParty = &diag.Rule{
+		Code: "REF-012", Name: "unknown-party", Effect: diag.Report, Level: diag.Error, Mends: true,
+		Title: "a name refers to a Party that no document declares",
+		Why:   "Who receives personal data, under which contract and in which country, stands in the Party's document alone.",
+	}
+	UnknownApproval = &diag.Rule{
+		Code: "REF-013", Name: "unknown-approval", Effect: diag.Report, Level: diag.Error, Mends: true,
+		Title: "a name refers to an Approval that no document declares",
+		Why:   "What nobody decided is not approved.",
+	}
+	UnknownTerm = &diag.Rule{
+		Code: "PII-002", Name: "unknown-term", Effect: diag.Withhold, Mends: true,
+		Title: "a data category, data use or data subject is none of the vocabulary",
+		Why:   "The record of processing is kept in defined terms (GDPR Article 30(1)(b) and (c)). Passing over a word that nobody knows would untag what it stands at, so the endpoint is closed.",
+	}
+	MovedTerm = &diag.Rule{
+		Code: "PII-091", Name: "moved-term", Effect: diag.Report, Mends: true,
+		Title: "a key of the vocabulary has another name today",
+		Why:   "The vocabulary moves keys from one version to the next. The old key is read as the new one; reports have the new one.",
+	}
+
 	OutsideFolder = &diag.Rule{
 		Code: "OWN-001", Name: "outside-folder", Effect: diag.Stop,
 		Title: "a document lies outside its owner's folder",
@@ -153,7 +179,7 @@ var TestRules = []*diag.Rule{UnknownInTest, UnreadableAssertion}
 // Rules are the rules that resolving applies.
 var Rules = []*diag.Rule{
 	DuplicateName, UnknownMesh, UnknownCluster, SelectsNothing, UnknownService, UnknownEndpoint, UnknownTeam, UnknownOutsider,
-	UnknownPort, DuplicateReference,
+	UnknownPort, DuplicateReference, UnknownActivity, UnknownParty, UnknownApproval, UnknownTerm, MovedTerm,
 	OutsideFolder, NamespaceOfNobody, NamespaceOfTwo, NotInNamespace, ForeignOutsider,
 	BadPath, NoPortFits, SeveralPortsFit, HTTPOnTCP, DuplicatePort,
 	PerTwice, PerNowhere, NoCluster, Pending,

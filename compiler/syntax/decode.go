@@ -94,7 +94,22 @@ func (p *Peer) decode(n *node) {
 	}
 }
 
-// decode fills v from n: a decodable by itself, a slice of entries from a mapping, a struct by the names of its fields.
+func (c *Categories) decode(n *node) {
+	c.Span = n.span
+	switch n.kind {
+	case scalar:
+		c.None.decode(n)
+	case mapping:
+		if reason := n.get("none"); reason != nil {
+			c.None = Text{Value: "none", Span: n.span}
+			c.Because.decode(reason)
+		}
+	default:
+		c.Keys.decode(n)
+	}
+}
+
+// decode fills v from n: a decodable by itself, a pointer by what it points to, a slice of entries from a mapping, a struct by the names of its fields.
 func decode(v reflect.Value, n *node) {
 	if d, ok := v.Addr().Interface().(decodable); ok {
 		d.decode(n)
@@ -105,6 +120,9 @@ func decode(v reflect.Value, n *node) {
 		decodeEntries(v, n)
 	case reflect.Struct:
 		decodeStruct(v, n)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		decode(v.Elem(), n)
 	default:
 		panic(fmt.Sprintf("syntax: cannot decode into %s", v.Type()))
 	}
@@ -188,6 +206,14 @@ func newDocument(kind string) any {
 		return new(Service)
 	case "Test":
 		return new(Test)
+	case "Privacy":
+		return new(Privacy)
+	case "Activity":
+		return new(Activity)
+	case "Party":
+		return new(Party)
+	case "Approval":
+		return new(Approval)
 	default:
 		panic("syntax: no struct for the kind " + kind)
 	}

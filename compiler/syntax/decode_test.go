@@ -64,6 +64,10 @@ func match(t *testing.T, path string, typ reflect.Type, s schemaText) {
 		wantType(t, path, types, "boolean")
 	case typ == reflect.TypeFor[Selection]():
 		wantType(t, path, types, "array,object")
+	case typ.Kind() == reflect.Pointer:
+		match(t, path, typ.Elem(), s)
+	case typ == reflect.TypeFor[Categories]():
+		wantType(t, path, types, "array,string,object")
 	case typ == reflect.TypeFor[From](), typ == reflect.TypeFor[Peer]():
 		wantType(t, path, types, "string,object")
 	case strings.HasPrefix(typ.Name(), "List["):
@@ -209,6 +213,12 @@ spec:
 
 // plain is a decoded value without its places, as JSON would be read; nil where nothing was written.
 func plain(v reflect.Value) any {
+	if v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return nil
+		}
+		v = v.Elem()
+	}
 	switch x := v.Interface().(type) {
 	case Text:
 		if x.Span.IsZero() {

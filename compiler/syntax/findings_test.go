@@ -114,16 +114,16 @@ var findings = []struct {
 	},
 	{
 		"kind misspelt", "apiVersion: writ.dev/v1alpha1\nkind: service\n",
-		`2:7 SYN-013 unknown kind "service"; expected one of Mesh, Cluster, Team, Outsider, Service, Test`, `did you mean "Service"?`,
+		`2:7 SYN-013 unknown kind "service"; expected one of Mesh, Cluster, Team, Outsider, Service, Test, Privacy, Activity, Party, Approval`, `did you mean "Service"?`,
 		"apiVersion: writ.dev/v1alpha1\nkind: Service\n",
 	},
 	{
 		"no kind", "apiVersion: writ.dev/v1alpha1\n", `1:1 SYN-013 the document has no kind`,
-		"add kind: one of Mesh, Cluster, Team, Outsider, Service, Test", "",
+		"add kind: one of Mesh, Cluster, Team, Outsider, Service, Test, Privacy, Activity, Party, Approval", "",
 	},
 	{
 		"kind of another type", "apiVersion: writ.dev/v1alpha1\nkind: [Mesh]\n",
-		`2:7 SYN-013 kind is a list; expected one of Mesh, Cluster, Team, Outsider, Service, Test`, "write one of them", "",
+		`2:7 SYN-013 kind is a list; expected one of Mesh, Cluster, Team, Outsider, Service, Test, Privacy, Activity, Party, Approval`, "write one of them", "",
 	},
 
 	{
@@ -132,9 +132,17 @@ var findings = []struct {
 		service + "spec: {intents: [{to: identity/customers, endpoints: [a], because: b}]}\n",
 	},
 	{
-		"field of a later issue", service + "spec: {personalData: {}}\n",
-		`4:8 SYN-014 unknown field "personalData" in spec`,
-		"expected one of clusters, endpoints, grants, hosts, intents, per, ports, selector, serviceAccounts, stages", "",
+		"personal data of which nothing is said", service + "spec: {personalData: {}}\n",
+		`4:8 SYN-015 personalData does not say what is processed`, "write what under processes, or none with a reason", "",
+	},
+	{
+		"personal data and none", service + "spec: {personalData: {none: prices only, processes: [{activity: a, categories: [user.name], stored: true}]}}\n",
+		`4:42 SYN-021 a Service processes personal data or none, not both`, "keep one of the two", "",
+	},
+	{
+		"an endpoint that returns none", service + "spec: {endpoints: {a: {port: b, returns: user.name}}}\n",
+		`4:42 SYN-018 "user.name" is not a valid value`, "write data categories in a list like [user.contact.address], or the word none: [user.name]",
+		service + "spec: {endpoints: {a: {port: b, returns: [user.name]}}}\n",
 	},
 	{
 		"field of another kind", "apiVersion: writ.dev/v1alpha1\nkind: Mesh\nmetadata: {name: a, namespace: b}\nspec: {}\n",
@@ -143,7 +151,7 @@ var findings = []struct {
 	{
 		"guess is taken", service + "spec: {hosts: [a], host: [b]}\n",
 		`4:20 SYN-014 unknown field "host" in spec`,
-		"expected one of clusters, endpoints, grants, hosts, intents, per, ports, selector, serviceAccounts, stages", "",
+		"expected one of clusters, endpoints, grants, hosts, intents, per, personalData, ports, selector, serviceAccounts, stages", "",
 	},
 
 	{

@@ -29,17 +29,25 @@ var Kinds = []Kind{
 	{Name: "Outsider", Schema: "outsider.schema.json"},
 	{Name: "Service", Schema: "service.schema.json", Namespaced: true},
 	{Name: "Test", Schema: "test.schema.json", Namespaced: true},
+	{Name: "Privacy", Schema: "privacy.schema.json", Folder: "privacy"},
+	{Name: "Activity", Schema: "activity.schema.json", Folder: "privacy"},
+	{Name: "Party", Schema: "party.schema.json", Folder: "privacy"},
+	{Name: "Approval", Schema: "approval.schema.json", Folder: "privacy"},
 }
 
 // Tree is every document of an estate: the shape is right and every scalar knows its place. Each slice is sorted by file and
 // position.
 type Tree struct {
-	Meshes    []*Mesh
-	Clusters  []*Cluster
-	Teams     []*Team
-	Outsiders []*Outsider
-	Services  []*Service
-	Tests     []*Test
+	Meshes     []*Mesh
+	Clusters   []*Cluster
+	Teams      []*Team
+	Outsiders  []*Outsider
+	Services   []*Service
+	Tests      []*Test
+	Privacies  []*Privacy
+	Activities []*Activity
+	Parties    []*Party
+	Approvals  []*Approval
 	// Ignores are the `# writ:ignore` comments of all files.
 	Ignores []diag.Ignore
 	// Sources are the bytes of every file that was read, by path: what snippets are cut from and edits apply to.
@@ -180,6 +188,9 @@ type ClusterSpec struct {
 	Discovers               Selection // clusters of the same mesh whose endpoints this one's istiod reads; all unless said
 	DataPlane               Text      // sidecar
 	IstioVersion            Text      // major.minor
+	Country                 Text      // ISO 3166-1 alpha-2
+	Operator                Text      // a Party
+	Tier                    Text      // production unless said; test
 	Gateways                List[Text]
 	ServiceCIDR             Text `yaml:"serviceCIDR"`
 	Stages                  Stages
@@ -254,6 +265,7 @@ type ServiceSpec struct {
 	Hosts           List[Text]
 	Ports           []Entry[Port]
 	Endpoints       []Entry[Endpoint]
+	PersonalData    *PersonalData // nil where nothing is said
 	Grants          List[Grant]
 	Intents         List[Intent]
 	Stages          Stages
@@ -277,7 +289,10 @@ type Endpoint struct {
 	Paths    List[Text]
 	GRPC     List[Text] `yaml:"grpc"` // package.Service or package.Service/Method
 	Audience Text       // mesh
-	Span     diag.Span  `yaml:"-"`
+	Returns  *Categories
+	Accepts  *Categories
+	Purposes *List[Text]
+	Span     diag.Span `yaml:"-"`
 }
 
 // Grant is the provider's consent to a caller.
@@ -302,6 +317,7 @@ type Intent struct {
 	To        Text
 	Endpoints List[Text]
 	Because   Text
+	Activity  Text
 	Until     Text
 	Span      diag.Span `yaml:"-"`
 }

@@ -73,6 +73,14 @@ func (t *Tree) add(document any) {
 		t.Services = append(t.Services, d)
 	case *Test:
 		t.Tests = append(t.Tests, d)
+	case *Privacy:
+		t.Privacies = append(t.Privacies, d)
+	case *Activity:
+		t.Activities = append(t.Activities, d)
+	case *Party:
+		t.Parties = append(t.Parties, d)
+	case *Approval:
+		t.Approvals = append(t.Approvals, d)
 	default:
 		panic(fmt.Sprintf("syntax: no place in the tree for %T", document))
 	}
