@@ -211,17 +211,18 @@ func (r *resolver) personalData(s *Service, d *syntax.PersonalData) *PersonalDat
 		doc := &d.Acknowledges.Items[i]
 		key := qualify(doc.Caller.Value, s.Namespace.Name)
 		field := "spec.personalData.acknowledges[" + key + "/" + doc.Endpoint.Value + "]"
-		x := &Acknowledgement{Doc: doc, Caller: s.Mesh.services[key]}
-		if x.Caller == nil && !r.services[key] && !r.misnamed[key] {
-			r.unknown(UnknownService, doc.Caller, "Service", keys(r.services), object, field)
-		}
+		x := &Acknowledgement{Doc: doc, Caller: r.serviceOf(s, doc.Caller, object, field)}
 		x.Endpoint = r.endpointOf(s, doc.Endpoint, object, field)
 		x.Categories, _ = r.categories(doc.Categories, object, field+".categories")
 		p.Acknowledgements = append(p.Acknowledgements, x)
 	}
-	p.Access = r.endpointOf(s, d.Rights.Access, object, "spec.personalData.rights.access")
-	p.Erasure = r.endpointOf(s, d.Rights.Erasure, object, "spec.personalData.rights.erasure")
-	p.Rectification = r.endpointOf(s, d.Rights.Rectification, object, "spec.personalData.rights.rectification")
+	answers := s
+	if through := d.Rights.Through; through.Value != "" {
+		answers = r.serviceOf(s, through, object, "spec.personalData.rights.through")
+	}
+	p.Access = r.endpointOf(answers, d.Rights.Access, object, "spec.personalData.rights.access")
+	p.Erasure = r.endpointOf(answers, d.Rights.Erasure, object, "spec.personalData.rights.erasure")
+	p.Rectification = r.endpointOf(answers, d.Rights.Rectification, object, "spec.personalData.rights.rectification")
 	return p
 }
 
@@ -251,9 +252,18 @@ func (r *resolver) channel(s *Service, d *syntax.Channel) *Channel {
 	return c
 }
 
+// serviceOf finds a Service that a document of another one names, nil where the mesh has none.
+func (r *resolver) serviceOf(s *Service, name syntax.Text, object, field string) *Service {
+	key := qualify(name.Value, s.Namespace.Name)
+	if !r.services[key] && !r.misnamed[key] {
+		r.unknown(UnknownService, name, "Service", keys(r.services), object, field)
+	}
+	return s.Mesh.services[key]
+}
+
 // endpointOf finds an endpoint of the Service by a name that may not be written.
 func (r *resolver) endpointOf(s *Service, name syntax.Text, object, field string) *Endpoint {
-	if name.Value == "" {
+	if name.Value == "" || s == nil {
 		return nil
 	}
 	if e := s.endpoints[name.Value]; e != nil {

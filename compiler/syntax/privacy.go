@@ -55,6 +55,7 @@ type Channel struct {
 
 // Rights are the endpoints that serve data subjects, by name.
 type Rights struct {
+	Through       Text // the Service that they are of; itself unless said
 	Access        Text
 	Erasure       Text
 	Rectification Text
