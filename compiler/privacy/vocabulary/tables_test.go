@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestEveryTableIsRead(t *testing.T) {
@@ -34,5 +35,81 @@ func TestEveryTableIsRead(t *testing.T) {
 			t.Errorf("%s.yaml has the header %+v", tableNames[i], table)
 		}
 		parseDay(table.AsOf)
+	}
+}
+
+func TestOldTablesAreStale(t *testing.T) {
+	t.Parallel()
+	stale := func(day string) string {
+		var names []string
+		for _, table := range Stale(day) {
+			names = append(names, table.Name)
+		}
+		return strings.Join(names, " ")
+	}
+	after := func(name string, days int) string {
+		table := Tables()[slices.Index(tableNames, name)]
+		return parseDay(table.AsOf).AddDate(0, 0, days).Format(time.DateOnly)
+	}
+	if got := stale(after("adequacy", 180)); got != "" {
+		t.Errorf("stale after 180 days: %s", got)
+	}
+	if got := stale(after("adequacy", 181)); got != "adequacy" {
+		t.Errorf("stale after 181 days: %s", got)
+	}
+	// A pinned version does not age.
+	if got := stale("2100-01-01"); got != "countries adequacy" {
+		t.Errorf("stale in the end: %s", got)
+	}
+	Tables()[0].Sources[0] = "changed"
+	if Tables()[0].Sources[0] == "changed" {
+		t.Error("whoever asks can change the table")
+	}
+}
+
+// TestAMalformedTablePanics: what is wrong with a table is our mistake, and must not be read as less than it says.
+func TestAMalformedTablePanics(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"an unknown field":   "table: {name: x, colour: red}",
+		"a field twice":      "table: {name: x}\ntable: {name: y}",
+		"another type":       "table: [x]",
+		"no YAML":            "table: {",
+		"a second document":  "table: {name: x}\n---\ntable: {name: y}",
+		"nothing":            "",
+		"an unknown section": "tables: {name: x}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%q was read", text)
+				}
+			}()
+			var into struct {
+				Table Table `yaml:"table"`
+			}
+			decode("x", []byte(text), &into)
+		})
+	}
+}
+
+func TestADayIsADay(t *testing.T) {
+	t.Parallel()
+	for name, ask := range map[string]func(){
+		"Adequate": func() { Adequate("GB", "soon") },
+		"Stale":    func() { Stale("2026-02-30") },
+		"Within":   func() { Within("GB", GroupAdequate, "") },
+		"DaysLeft": func() { Decision{ValidTo: "2031-12-27"}.DaysLeft("tomorrow") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			defer func() {
+				if recover() == nil {
+					t.Error("it was taken for a day")
+				}
+			}()
+			ask()
+		})
 	}
 }
