@@ -77,21 +77,24 @@ func TestExtensionsThatCannotStand(t *testing.T) {
 		{"unknown base", Categories(), Extension{Key: "user.nam.x_shop"}, PartKey, `extends "user.nam", which is not a known key`, "known key", false},
 		{
 			"old base", Categories(),
-			Extension{Key: "user.gender.x_shop.title"}, PartKey, `which is called "user.demographic.gender" today`,
+			Extension{Key: "user.gender.x_shop.title"},
+			PartKey, `which is called "user.demographic.gender" today`,
 			"write user.demographic.gender.x_shop.title", false,
 		},
 		{"reserved", Categories(), Extension{Key: "user.name.x_gdpr.nick"}, PartKey, `"x_gdpr" is reserved`, "your organisation", false},
 		{"built in", Categories(), Extension{Key: "user.financial.credit_card.x_pci.pan"}, PartKey, `"x_pci" is reserved`, "your organisation", false},
 		{
 			"lower", Categories(),
-			Extension{Key: "user.health_and_medical.x_shop", Class: Personal}, PartClass, "of class personal, below the class special", "write special", true,
+			Extension{Key: "user.health_and_medical.x_shop", Class: Personal},
+			PartClass, "of class personal, below the class special", "write special", true,
 		},
 		{"declared none", Categories(), Extension{Key: "user.name.x_shop", Class: None}, PartClass, "of class none", "write personal", true},
 		{"not personal", Categories(), Extension{Key: "system.x_shop", Class: Personal}, PartClass, `does not lie below "user"`, "below user", true},
 		{"a use has no class", Uses(), Extension{Key: "essential.x_shop", Class: Special}, PartClass, `does not lie below "user"`, "drop", true},
 		{
 			"reveals nothing special", Categories(),
-			Extension{Key: "user.name.x_shop", Reveals: []string{"user.contact"}}, PartReveals, `"user.contact" is not a key of special`, "revealed", true,
+			Extension{Key: "user.name.x_shop", Reveals: []string{"user.contact"}},
+			PartReveals, `"user.contact" is not a key of special`, "revealed", true,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
