@@ -62,8 +62,8 @@ type placeTable struct {
 }
 
 var (
-	places    = sync.OnceValue(readPlaces)
-	decisions = sync.OnceValue(readDecisions)
+	places    = sync.OnceValue(func() placeTable { return readPlaces("countries", text("countries")) })
+	decisions = sync.OnceValue(func() []Decision { return readDecisions("adequacy", text("adequacy")) })
 )
 
 // Country finds a place by its code, in upper case.

@@ -129,7 +129,7 @@ func (t *Taxonomy) add(index int, e Extension) []Problem {
 func (t *Taxonomy) reveal(index int, e Extension) (problems []Problem) {
 	reveals := slices.Concat(t.above(e.Key).Reveals, nil)
 	for i, key := range e.Reveals {
-		if term, ok := t.terms[key]; !ok || term.Class < Special {
+		if t.terms[key].Class < Special {
 			problems = append(problems, Problem{
 				Index: index, Part: PartReveals, Value: i,
 				Message: fmt.Sprintf("%q is not a key of special or criminal data", key), Help: "name the category that is revealed",

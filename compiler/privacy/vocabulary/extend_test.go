@@ -16,7 +16,9 @@ func TestExtensionsInheritAndRise(t *testing.T) {
 		{Key: "user.behavior.x_shop.wishlist", Title: "Wish list", Description: "What a person would like to have."},
 		{Key: "user.financial.credit_card.x_pci.pan.x_shop", Title: "Masked card number"},
 		{Key: "user.name.x_shop.faith", Class: Special, Reveals: []string{"user.name.x_shop.faith"}},
-		{Key: "system.operations.x_shop"},
+		{Key: "system.operations.x_shop", Class: None},
+		{Key: "user.content.x_shop.review.of_medicine"},
+		{Key: "user.content.x_shop.review", Class: Special},
 	})
 	if len(problems) > 0 {
 		t.Fatalf("there are problems: %+v", problems)
@@ -37,6 +39,8 @@ func TestExtensionsInheritAndRise(t *testing.T) {
 		{Key: "user.financial.credit_card.x_pci.pan.x_shop", Title: "Masked card number", Class: Elevated},
 		{Key: "user.name.x_shop.faith", Class: Special, Reveals: []string{"user.name.x_shop.faith"}},
 		{Key: "system.operations.x_shop", Class: None},
+		{Key: "user.content.x_shop.review.of_medicine", Class: Special},
+		{Key: "user.content.x_shop.review", Class: Special},
 	} {
 		term, ok := got.Find(want.Key)
 		if diff := cmp.Diff(want, term); !ok || diff != "" {
@@ -46,7 +50,7 @@ func TestExtensionsInheritAndRise(t *testing.T) {
 	if diff := cmp.Diff(before, Categories().Keys()); diff != "" {
 		t.Errorf("the built-in taxonomy was changed:\n%s", diff)
 	}
-	if len(got.Keys()) != len(before)+6 || got.Highest("user.name") != Special || Categories().Highest("user.name") != Personal {
+	if len(got.Keys()) != len(before)+8 || got.Highest("user.name") != Special || Categories().Highest("user.name") != Personal {
 		t.Error("the extended taxonomy does not see all of its terms")
 	}
 	if now, ok := got.Current("user.gender"); !ok || now != "user.demographic.gender" {
@@ -107,6 +111,9 @@ func TestExtensionsThatCannotStand(t *testing.T) {
 			term, stays := got.Find(c.extension.Key)
 			if _, builtIn := c.taxonomy.Find(c.extension.Key); stays != (c.stays || builtIn) {
 				t.Errorf("it is found: %v", stays)
+			}
+			if len(term.Reveals) > 0 {
+				t.Errorf("it reveals %q", term.Reveals)
 			}
 			if above := got.above(term.Key); stays && term.Class != above.Class && !strings.Contains(term.Key, "x_pci") {
 				t.Errorf("it is of class %s and inherits %s", term.Class, above.Class)

@@ -63,13 +63,13 @@ func Condition(name string) (Code, bool) { return conditions().find(name) }
 // Mechanism finds a transfer mechanism of Chapter V GDPR by its code or an alias such as "standard-clauses".
 func Mechanism(name string) (Code, bool) { return mechanisms().find(name) }
 
-// LegalBases returns all of Art. 6(1), sorted by ID.
+// LegalBases returns all of Art. 6(1), in its order.
 func LegalBases() []Code { return legalBases().list() }
 
-// Conditions returns all of Art. 9(2), sorted by ID.
+// Conditions returns all of Art. 9(2), in its order.
 func Conditions() []Code { return conditions().list() }
 
-// Mechanisms returns all of Chapter V, sorted by ID.
+// Mechanisms returns all of Chapter V, in its order.
 func Mechanisms() []Code { return mechanisms().list() }
 
 // codes are the codes of one table: all, and each by its ID and its aliases.
@@ -79,9 +79,9 @@ type codes struct {
 }
 
 var (
-	legalBases = sync.OnceValue(func() codes { return readCodes("legal-bases") })
-	conditions = sync.OnceValue(func() codes { return readCodes("conditions") })
-	mechanisms = sync.OnceValue(func() codes { return readCodes("mechanisms") })
+	legalBases = sync.OnceValue(func() codes { return readCodes("legal-bases", text("legal-bases")) })
+	conditions = sync.OnceValue(func() codes { return readCodes("conditions", text("conditions")) })
+	mechanisms = sync.OnceValue(func() codes { return readCodes("mechanisms", text("mechanisms")) })
 )
 
 func (c codes) find(name string) (Code, bool) {

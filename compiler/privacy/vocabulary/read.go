@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 var (
@@ -16,7 +17,7 @@ var (
 )
 
 // readTaxonomy reads a table in which what lies above stands before what lies below.
-func readTaxonomy(name string) *Taxonomy {
+func readTaxonomy(name string, text []byte) *Taxonomy {
 	var file struct {
 		Table Table `yaml:"table"`
 		Terms []struct {
@@ -30,7 +31,7 @@ func readTaxonomy(name string) *Taxonomy {
 		} `yaml:"terms"`
 		Moved map[string]string `yaml:"moved"`
 	}
-	read(name, &file)
+	decode(name, text, &file)
 	t := &Taxonomy{terms: map[string]Term{}, moved: file.Moved}
 	for _, row := range file.Terms {
 		must(keyShape.MatchString(row.Key), name, "%q is not a key", row.Key)
@@ -63,7 +64,7 @@ func readTaxonomy(name string) *Taxonomy {
 	return t
 }
 
-func readCodes(name string) codes {
+func readCodes(name string, text []byte) codes {
 	var file struct {
 		Table Table `yaml:"table"`
 		Codes []struct {
@@ -78,7 +79,7 @@ func readCodes(name string) codes {
 			Kind    Kind       `yaml:"kind"`
 		} `yaml:"codes"`
 	}
-	read(name, &file)
+	decode(name, text, &file)
 	c := codes{name: map[string]Code{}}
 	for _, row := range file.Codes {
 		code := Code{
@@ -103,35 +104,34 @@ func readCodes(name string) codes {
 		}
 		must(c.name[code.Base].ID == code.Base, name, "%s refines %s, which the table lacks", code.ID, code.Base)
 	}
-	slices.SortFunc(c.all, func(a, b Code) int { return strings.Compare(a.ID, b.ID) })
 	return c
 }
 
-func readPlaces() placeTable {
+func readPlaces(name string, text []byte) placeTable {
 	var file struct {
 		Table         Table             `yaml:"table"`
 		EEA           []string          `yaml:"eea"`
 		Countries     map[string]string `yaml:"countries"`
 		Organisations map[string]string `yaml:"organisations"`
 	}
-	read("countries", &file)
+	decode(name, text, &file)
 	t := placeTable{places: map[string]Place{}}
-	for code, name := range file.Countries {
-		must(countryShape.MatchString(code) && name != "", "countries", "%q is no code", code)
-		t.places[code] = Place{Code: code, Name: name, EEA: slices.Contains(file.EEA, code)}
+	for code, title := range file.Countries {
+		must(countryShape.MatchString(code) && title != "", name, "%q is no code", code)
+		t.places[code] = Place{Code: code, Name: title, EEA: slices.Contains(file.EEA, code)}
 	}
-	for code, name := range file.Organisations {
-		must(t.places[code].Code == "" && name != "", "countries", "%q stands twice, or for nothing", code)
-		t.places[code] = Place{Code: code, Name: name, Organisation: true}
+	for code, title := range file.Organisations {
+		must(t.places[code].Code == "" && title != "", name, "%q stands twice, or for nothing", code)
+		t.places[code] = Place{Code: code, Name: title, Organisation: true}
 	}
 	for _, code := range file.EEA {
-		must(t.places[code].EEA, "countries", "the EEA has %q, which is no country", code)
+		must(t.places[code].EEA, name, "the EEA has %q, which is no country", code)
 	}
 	t.codes = sortedKeys(t.places)
 	return t
 }
 
-func readDecisions() []Decision {
+func readDecisions(name string, text []byte) []Decision {
 	var file struct {
 		Table     Table `yaml:"table"`
 		Decisions []struct {
@@ -146,19 +146,20 @@ func readDecisions() []Decision {
 			Source    string   `yaml:"source"`
 		} `yaml:"decisions"`
 	}
-	read("adequacy", &file)
+	decode(name, text, &file)
 	all := make([]Decision, len(file.Decisions))
 	for i, row := range file.Decisions {
 		all[i] = Decision(row)
-		must(slices.Contains(extents, row.Extent), "adequacy", "%q is no extent", row.Extent)
-		must(row.Scope != "" && row.Source != "", "adequacy", "%q says too little", row.Code)
+		must(slices.Contains(extents, row.Extent), name, "%q is no extent", row.Extent)
+		must(row.Scope != "" && row.Source != "", name, "%q says too little", row.Code)
 		for _, code := range append(slices.Clone(row.NotFrom), row.Code) {
 			_, known := Country(code)
-			must(known, "adequacy", "%q is no place", code)
+			must(known, name, "%q is no place", code)
 		}
 		for _, day := range []string{row.ValidFrom, row.ValidTo} {
 			if day != "" {
-				parseDay(day)
+				_, err := time.Parse(time.DateOnly, day)
+				must(err == nil, name, "%q is no day", day)
 			}
 		}
 	}

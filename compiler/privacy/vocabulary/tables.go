@@ -36,7 +36,7 @@ var tables = sync.OnceValue(func() []Table {
 			Table Table          `yaml:"table"`
 			Rest  map[string]any `yaml:",inline"`
 		}
-		read(name, &loose)
+		decode(name, text(name), &loose)
 		all[i] = loose.Table
 	}
 	return all
@@ -59,15 +59,15 @@ func Stale(day string) []Table {
 	})
 }
 
-// read reads a table, which is ours: what is wrong with it is our mistake, and a test reads them all.
-func read(name string, into any) {
-	text, err := files.ReadFile(name + ".yaml")
+func text(name string) []byte {
+	data, err := files.ReadFile(name + ".yaml")
 	if err != nil {
 		panic(err)
 	}
-	decode(name, text, into)
+	return data
 }
 
+// decode reads a table, which is ours: what is wrong with it is our mistake, and a test reads them all.
 func decode(name string, text []byte, into any) {
 	loader, err := yaml.NewLoader(bytes.NewReader(text), yaml.WithKnownFields(), yaml.WithUniqueKeys())
 	if err != nil {

@@ -30,9 +30,9 @@ type Taxonomy struct {
 }
 
 var (
-	categories = sync.OnceValue(func() *Taxonomy { return readTaxonomy("categories") })
-	uses       = sync.OnceValue(func() *Taxonomy { return readTaxonomy("uses") })
-	subjects   = sync.OnceValue(func() *Taxonomy { return readTaxonomy("subjects") })
+	categories = sync.OnceValue(func() *Taxonomy { return readTaxonomy("categories", text("categories")) })
+	uses       = sync.OnceValue(func() *Taxonomy { return readTaxonomy("uses", text("uses")) })
+	subjects   = sync.OnceValue(func() *Taxonomy { return readTaxonomy("subjects", text("subjects")) })
 )
 
 // Categories returns what can be processed: fideslang's data categories, with the grounds of Art. 9 GDPR (x_gdpr) and the parts of

@@ -27,6 +27,8 @@ func TestCoversAtADot(t *testing.T) {
 		{"user.device.cookie", "user.device.cookie_id", false},
 		{"use", "user.name", false},
 		{"system", "user", false},
+		{"user", "", false},
+		{"user", ".name", false},
 	} {
 		if got := Covers(c.wide, c.narrow); got != c.want {
 			t.Errorf("Covers(%q, %q) = %v", c.wide, c.narrow, got)
@@ -124,7 +126,9 @@ func TestClassesAreWords(t *testing.T) {
 			t.Errorf("%q is read as %v", word, c)
 		}
 	}
-	if got := Class(0).String(); got != "Class(0)" {
-		t.Errorf("the zero class is called %q", got)
+	for c, want := range map[Class]string{0: "Class(0)", -1: "Class(-1)", Criminal + 1: "Class(6)"} {
+		if got := c.String(); got != want {
+			t.Errorf("a class that is none is called %q, want %q", got, want)
+		}
 	}
 }
