@@ -38,10 +38,10 @@ var layout = map[string][]string{
 	// A second derivation of what documents mean must not share the first one's mistakes.
 	"compiler/naive":    {"compiler/syntax"},
 	"compiler/mutation": {},
+	"compiler/gitops":   {},
+	"compiler/format":   {"compiler/diag", "compiler/parallel", "compiler/syntax"},
 	// What the law and its vocabularies say, whatever documents say.
 	"compiler/privacy/vocabulary": {},
-	"compiler/gitops":             {},
-	"compiler/format":             {"compiler/diag", "compiler/parallel", "compiler/syntax"},
 	"compiler": {
 		"schema", "compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/plan", "compiler/istio",
 		"compiler/overlay", "compiler/emit", "compiler/parallel", "compiler/prove", "compiler/query", "compiler/diff",

@@ -135,7 +135,7 @@ func TestProposals(t *testing.T) {
 		{"truth", "kind: Cluster\nspec: {floor: |}", "true false"},
 		{"kinds", "kind: |", "Mesh Cluster Team Outsider Service Test Privacy Activity Party Approval"},
 		{"fields", service("  intents:\n    - to: a\n      |"), "activity because endpoints until"},
-		{"fields in braces", service("  grants:\n    - {from: a, |}"), "activity because endpoints until"},
+		{"fields in braces", service("  grants:\n    - {from: a, |}"), "because endpoints until"},
 		{"first fields", "kind: Cluster\nspec:\n  stages:\n    |\n    mtls: strict\n", "authz outbound"},
 		{"fields of an endpoint", service("  endpoints:\n    a: {methods: [GET], |}"), "accepts audience grpc paths port purposes returns"},
 		{"what a grant is from", service("  grants:\n    - from: {|}"), "outsider team"},
