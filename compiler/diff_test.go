@@ -36,7 +36,11 @@ func TestDiffs(t *testing.T) {
 // revisions are the base estate with the files below before/ laid over it, and that with those below after/.
 func revisions(t *testing.T, archive *txtar.Archive) (before, after fstest.MapFS) {
 	t.Helper()
-	before = layOver(base(t), inFolder("before/", archive))
+	around := base(t)
+	if strings.Contains("\n"+string(archive.Comment), "\nover: personal\n") {
+		around = layOver(around, Surroundings("PII-"))
+	}
+	before = layOver(around, inFolder("before/", archive))
 	return before, layOver(before, inFolder("after/", archive))
 }
 

@@ -25,7 +25,7 @@ var layout = map[string][]string{
 	"compiler/model":          {"compiler/diag", "compiler/syntax", "compiler/privacy/vocabulary"},
 	"compiler/privacy":        {"compiler/model", "compiler/privacy/vocabulary"},
 	"compiler/check":          {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/privacy", "compiler/privacy/vocabulary"},
-	"compiler/diff":           {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/prove/atoms"},
+	"compiler/diff":           {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/prove/atoms", "compiler/privacy", "compiler/privacy/vocabulary"},
 	"compiler/query":          {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check"},
 	"compiler/plan":           {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check"},
 	"compiler/istio":          {"compiler/diag", "compiler/plan", "compiler/emit", "compiler/parallel"},

@@ -99,6 +99,7 @@ func (a *app) tellDiff(d *diff.Difference) {
 		a.printf("no access changes\n")
 		return
 	}
+	a.tellDisclosures(d)
 	a.changes("gained", d.Gained)
 	a.changes("lost", d.Lost)
 	if len(d.Switched) > 0 {
@@ -113,6 +114,22 @@ func (a *app) tellDiff(d *diff.Difference) {
 		a.printf("\n")
 	}
 	a.printf("%s gained, %d lost, %d opened, closed or renamed\n", count(len(d.Gained), "access", "accesses"), len(d.Lost), len(d.Switched))
+}
+
+// tellDisclosures comes first: who gets to see personal data is what a reader must not miss.
+func (a *app) tellDisclosures(d *diff.Difference) {
+	lead := d.Lead()
+	if lead == "" {
+		return
+	}
+	a.printf("%s\n", lead)
+	for i := range d.Disclosed {
+		a.printf("  + %s\n", diag.Visible(d.Disclosed[i].Words()))
+	}
+	for i := range d.Withdrawn {
+		a.printf("  - %s\n", diag.Visible(d.Withdrawn[i].Words()))
+	}
+	a.printf("\n")
 }
 
 func (a *app) changes(title string, all []diff.Change) {
@@ -147,6 +164,9 @@ type diffDocument struct {
 	Gained   []changeJSON `json:"gained"`
 	Lost     []changeJSON `json:"lost"`
 	Switched []switchJSON `json:"switched"`
+	// Disclosed and Withdrawn are who gets which personal data now, and who does no more.
+	Disclosed []disclosureJSON `json:"disclosed"`
+	Withdrawn []disclosureJSON `json:"withdrawn"`
 	// OnTheWay is what a cluster could go through while it holds some of the old objects and some of the new.
 	OnTheWay []diag.JSONFinding `json:"onTheWay"`
 }
@@ -173,6 +193,14 @@ type routeJSON struct {
 	To   []string `json:"to"`
 }
 
+type disclosureJSON struct {
+	Recipient string   `json:"recipient"` // namespace/name, `outsider <name>` or `party <name>`
+	Category  string   `json:"category"`
+	Places    []string `json:"places"`  // countries, by ISO 3166-1
+	Outside   []string `json:"outside"` // those of them that are not in the EEA
+	From      []string `json:"from"`    // endpoints and channels
+}
+
 type switchJSON struct {
 	Subject  string   `json:"subject"`
 	Clusters []string `json:"clusters"`
@@ -186,10 +214,20 @@ func newDiffDocument(base, commit string, d *diff.Difference) diffDocument {
 	doc := diffDocument{
 		Version: 1, Base: baseJSON{base, commit}, Gained: changesJSON(d.Gained), Lost: changesJSON(d.Lost), Switched: []switchJSON{},
 	}
+	doc.Disclosed, doc.Withdrawn = disclosuresJSON(d.Disclosed), disclosuresJSON(d.Withdrawn)
 	for _, s := range d.Switched {
 		doc.Switched = append(doc.Switched, switchJSON(s))
 	}
 	return doc
+}
+
+func disclosuresJSON(all []diff.Disclosure) []disclosureJSON {
+	out := []disclosureJSON{}
+	for i := range all {
+		d := &all[i]
+		out = append(out, disclosureJSON{d.Recipient, d.Category, list(d.Places), list(d.Outside()), list(d.From)})
+	}
+	return out
 }
 
 func changesJSON(all []diff.Change) []changeJSON {

@@ -24,10 +24,14 @@ type Side struct {
 type Difference struct {
 	Gained, Lost []Change
 	Switched     []Switch
+	// Disclosed and Withdrawn are who gets which personal data now, and who does no more.
+	Disclosed, Withdrawn []Disclosure
 }
 
 // Empty reports whether nothing changes for anybody.
-func (d *Difference) Empty() bool { return len(d.Gained)+len(d.Lost)+len(d.Switched) == 0 }
+func (d *Difference) Empty() bool {
+	return len(d.Gained)+len(d.Lost)+len(d.Switched)+len(d.Disclosed)+len(d.Withdrawn) == 0
+}
 
 // Change is requests of one caller to one callee that one revision allows and the other does not.
 type Change struct {
@@ -56,6 +60,10 @@ type Route struct{ From, To []string }
 func Compare(before, after Side) *Difference {
 	was, is := edges(before), edges(after)
 	d := &Difference{Gained: changes(is, was), Lost: changes(was, is), Switched: switches(before, after)}
+	if before.Estate.Privacy.Doc != nil || after.Estate.Privacy.Doc != nil {
+		had, has := disclosures(before), disclosures(after)
+		d.Disclosed, d.Withdrawn = has.beyond(had), had.beyond(has)
+	}
 	unenforced := unenforced(after)
 	for _, all := range [][]Change{d.Gained, d.Lost} {
 		for i := range all {

@@ -22,12 +22,35 @@ func (d *Difference) Markdown(w io.Writer, onTheWay diag.List) error {
 	if d.Empty() {
 		b.WriteString("**No access changes.**\n")
 	}
+	disclosureList(&b, d)
 	wayList(&b, onTheWay)
 	changeTable(&b, "Access gained", d.Gained)
 	changeTable(&b, "Access lost", d.Lost)
 	switchTable(&b, d.Switched)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// disclosureList leads: who gets to see personal data is what a reader must not miss.
+func disclosureList(b *strings.Builder, d *Difference) {
+	lead := d.Lead()
+	if lead == "" {
+		return
+	}
+	fmt.Fprintf(b, "### Personal data\n\n%s\n\n", code(lead))
+	for _, side := range []struct {
+		word string
+		all  []Disclosure
+	}{{"now", d.Disclosed}, {"no more", d.Withdrawn}} {
+		for i := range side.all {
+			if i == markdownRows || b.Len() > markdownBytes {
+				fmt.Fprintf(b, "- %d more: `writ diff` lists them.\n", len(side.all)-i)
+				break
+			}
+			fmt.Fprintf(b, "- %s: %s\n", side.word, code(side.all[i].Words()))
+		}
+	}
+	b.WriteByte('\n')
 }
 
 func changeTable(b *strings.Builder, title string, all []Change) {
