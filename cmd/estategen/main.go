@@ -23,13 +23,14 @@ func main() {
 func run(args []string) error {
 	flags := flag.NewFlagSet("estategen", flag.ContinueOnError)
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: estategen [-preset bench|proof] [-services N] [-clusters K] [-seed S] DIR\n\nestategen writes DIR/policies. DIR is made; it must not hold policies yet.")
+		fmt.Fprintln(flags.Output(), "usage: estategen [-preset bench|proof] [-services N] [-clusters K] [-seed S] [-personal] DIR\n\nestategen writes DIR/policies. DIR is made; it must not hold policies yet.")
 		flags.PrintDefaults()
 	}
 	preset := flags.String("preset", "", "`bench`: one cluster of 4,000 Services with five rules on average, or proof: 10,000 with twelve; the other flags change it")
 	services := flags.Int("services", 0, "how many Services (400 unless said)")
 	clusters := flags.Int("clusters", 0, "in how many Clusters, two in each trust domain (4 unless said)")
 	seed := flags.Uint64("seed", 0, "another estate of the same shape (1 unless said)")
+	personal := flags.Bool("personal", false, "say of every Service which personal data it processes")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -46,6 +47,7 @@ func run(args []string) error {
 	shape.Services = cmp.Or(*services, shape.Services)
 	shape.Clusters = cmp.Or(*clusters, shape.Clusters)
 	shape.Seed = cmp.Or(*seed, shape.Seed)
+	shape.Personal = *personal
 	switch {
 	case flags.NArg() != 1:
 		return errors.New("expected one folder; see estategen -help")

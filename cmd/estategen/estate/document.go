@@ -56,7 +56,12 @@ func (e *estate) documents() iter.Seq2[string, string] {
 			return
 		}
 		for i := range e.Clusters {
-			if !yield("platform/clusters/"+clusterName(i)+".yaml", cluster(i)) {
+			if !yield("platform/clusters/"+clusterName(i)+".yaml", e.cluster(i)) {
+				return
+			}
+		}
+		for path, text := range e.record() {
+			if !yield(path, text) {
 				return
 			}
 		}
@@ -73,9 +78,13 @@ func (e *estate) documents() iter.Seq2[string, string] {
 	}
 }
 
-func cluster(i int) string {
-	return head("Cluster", fmt.Sprintf("name: %s, labels: {env: prod, region: %s}", clusterName(i), region(i))) +
+func (e *estate) cluster(i int) string {
+	text := head("Cluster", fmt.Sprintf("name: %s, labels: {env: prod, region: %s}", clusterName(i), region(i))) +
 		fmt.Sprintf("  mesh: prod\n  trustDomain: %s.example\n  skipValidateTrustDomain: true\n  istioVersion: \"1.31\"\n  serviceCIDR: 10.0.0.0/8\n", region(i))
+	if e.Personal {
+		text += "  country: NL\n  operator: example\n"
+	}
+	return text
 }
 
 func (t *team) document() string {
@@ -94,9 +103,10 @@ func (s *service) document() string {
 	b.WriteString(s.clusters)
 	fmt.Fprintf(&b, "  ports:\n%s  endpoints:\n", s.protocol.ports())
 	for _, e := range s.endpoints {
-		fmt.Fprintf(&b, "    %s: {%s}\n", e.name, e.text)
+		fmt.Fprintf(&b, "    %s: {%s%s}\n", e.name, e.text, e.tags(s))
 	}
 	b.WriteString("    metrics: {methods: [GET], paths: [/metrics]}\n")
+	b.WriteString(s.personalData())
 	if len(s.grants) > 0 {
 		b.WriteString("  grants:\n" + strings.Join(s.grants, ""))
 	}
@@ -106,7 +116,7 @@ func (s *service) document() string {
 	slices.SortFunc(s.intents, func(x, y intent) int { return strings.Compare(x.to.key(), y.to.key()) })
 	for _, i := range s.intents {
 		names := strings.Join(i.endpoints, ", ")
-		fmt.Fprintf(&b, "    - to: %s\n      endpoints: [%s]\n      because: %s keeps what %s works with\n", i.to.key(), names, i.to.team.name, s.name)
+		fmt.Fprintf(&b, "    - to: %s\n      endpoints: [%s]\n%s      because: %s keeps what %s works with\n", i.to.key(), names, i.activity(s), i.to.team.name, s.name)
 	}
 	return b.String()
 }

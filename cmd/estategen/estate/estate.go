@@ -23,6 +23,8 @@ type Shape struct {
 	Seed     uint64
 	// Callers multiplies how many callers a Service has that is not popular; 0 is 1, with five rules on average in one cluster.
 	Callers float64
+	// Personal says of every Service which personal data it processes. The estate is the same otherwise.
+	Personal bool
 }
 
 // Proof is what the proof is measured with: one cluster, in which a Service has twelve rules on average.
@@ -72,6 +74,7 @@ type service struct {
 	popular   bool
 	intents   []intent
 	grants    []string
+	processes map[string]bool // categories of personal data; nil where the estate says nothing of any
 }
 
 type intent struct {
@@ -89,6 +92,9 @@ func (s Shape) Files() iter.Seq2[string, []byte] {
 		if callee != e.prometheus() {
 			e.calls(callee, e.callersOf(i))
 		}
+	}
+	if e.Personal {
+		e.tag()
 	}
 	return func(yield func(string, []byte) bool) {
 		for path, text := range e.documents() {

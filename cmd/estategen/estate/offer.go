@@ -35,7 +35,10 @@ func (e *estate) protocol(popular bool) protocol {
 }
 
 // endpoint is a line of the document.
-type endpoint struct{ name, text string }
+type endpoint struct {
+	name, text string
+	data       string // the category of personal data that it has, "" for none
+}
 
 // offer gives the Service the endpoints that one of its protocol has.
 func (s *service) offer(p protocol) {
@@ -43,19 +46,19 @@ func (s *service) offer(p protocol) {
 	noun, _, _ := strings.Cut(s.name, "-")
 	switch p {
 	case tcp:
-		s.endpoints = []endpoint{{"data", "port: data"}}
+		s.endpoints = []endpoint{{name: "data", text: "port: data"}}
 	case grpc:
 		for _, method := range []string{"Get", "List", "Create", "Update", "Delete", "Watch"} {
-			s.endpoints = append(s.endpoints, endpoint{strings.ToLower(method), fmt.Sprintf("grpc: [%s.v1.%s/%s]", noun, title(noun), method)})
+			s.endpoints = append(s.endpoints, endpoint{name: strings.ToLower(method), text: fmt.Sprintf("grpc: [%s.v1.%s/%s]", noun, title(noun), method)})
 		}
 	default:
 		s.endpoints = []endpoint{
-			{"list", fmt.Sprintf("methods: [GET, HEAD], paths: [/v1/%s]", noun)},
-			{"read", fmt.Sprintf("methods: [GET, HEAD], paths: [\"/v1/%s/{id}\"]", noun)},
-			{"create", fmt.Sprintf("methods: [POST], paths: [/v1/%s]", noun)},
-			{"change", fmt.Sprintf("methods: [PUT, PATCH], paths: [\"/v1/%s/{id}\", \"/v1/%s/{id}/lines/{line}\"]", noun, noun)},
-			{"remove", fmt.Sprintf("methods: [DELETE], paths: [\"/v1/%s/{id}\"]", noun)},
-			{"files", fmt.Sprintf("methods: [GET], paths: [\"/files/%s/{rest...}\"]", noun)},
+			{name: "list", text: fmt.Sprintf("methods: [GET, HEAD], paths: [/v1/%s]", noun)},
+			{name: "read", text: fmt.Sprintf("methods: [GET, HEAD], paths: [\"/v1/%s/{id}\"]", noun)},
+			{name: "create", text: fmt.Sprintf("methods: [POST], paths: [/v1/%s]", noun)},
+			{name: "change", text: fmt.Sprintf("methods: [PUT, PATCH], paths: [\"/v1/%s/{id}\", \"/v1/%s/{id}/lines/{line}\"]", noun, noun)},
+			{name: "remove", text: fmt.Sprintf("methods: [DELETE], paths: [\"/v1/%s/{id}\"]", noun)},
+			{name: "files", text: fmt.Sprintf("methods: [GET], paths: [\"/files/%s/{rest...}\"]", noun)},
 		}
 	}
 	if s.popular { // two or three things that everybody needs
