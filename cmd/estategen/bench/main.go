@@ -70,11 +70,13 @@ func run(ctx context.Context) error {
 		}
 	}
 	b.print(large)
-	proofs, err := b.proofs()
-	if err != nil {
-		return err
+	for _, more := range []func() (string, error){b.personal, b.proofs} {
+		table, err := more()
+		if err != nil {
+			return err
+		}
+		fmt.Print(table)
 	}
-	fmt.Print(proofs)
 	return b.compare()
 }
 
