@@ -175,11 +175,13 @@ func (w *writer) replace(ctx context.Context, paths []string) (err error) {
 		return err
 	}
 	ctx = w.opts.Progress.Begin(ctx, "putting files in place")
+	in := folder{root: w.root}
+	defer in.leave()
 	for i, p := range paths {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := w.step("replace", p, func() error { return w.root.Rename(temps[i], p) }); err != nil {
+		if err := w.step("replace", p, func() error { return in.rename(temps[i], p) }); err != nil {
 			return err
 		}
 		named = i + 1
@@ -188,6 +190,33 @@ func (w *writer) replace(ctx context.Context, paths []string) (err error) {
 		parallel.Tell(ctx, named, len(paths))
 	}
 	return w.sync()
+}
+
+// folder is the one that a file was renamed in last. The next file lies there too, nearly always, and to find its folder by each
+// path takes longer than to rename.
+type folder struct {
+	root *os.Root
+	path string
+	open *os.Root // nil before the first
+}
+
+func (f *folder) rename(from, to string) error {
+	if dir := path.Dir(to); f.open == nil || dir != f.path {
+		f.leave()
+		open, err := f.root.OpenRoot(dir)
+		if err != nil {
+			return err
+		}
+		f.path, f.open = dir, open
+	}
+	return f.open.Rename(path.Base(from), path.Base(to))
+}
+
+func (f *folder) leave() {
+	if f.open != nil {
+		f.open.Close()
+		f.open = nil
+	}
 }
 
 // makeFolders makes the folders that the paths lack, and returns them, parents first.
