@@ -16,7 +16,7 @@ func plainJSON(data []byte) (json []byte, ok bool) {
 	if !ours || !whole {
 		return nil, false
 	}
-	r := plainReader{json: make([]byte, 0, len(text)), ok: true}
+	r := plainReader{lines: make([]plainLine, 0, strings.Count(text, "\n")+1), json: make([]byte, 0, len(text)), ok: true}
 	for line := range strings.SplitSeq(text, "\n") {
 		content := strings.TrimLeft(line, " ")
 		r.lines = append(r.lines, plainLine{len(line) - len(content), content})

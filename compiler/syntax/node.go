@@ -13,7 +13,7 @@ import (
 // maxDepth is how many collections may lie in each other.
 const maxDepth = 64
 
-type nodeKind int
+type nodeKind uint8
 
 const (
 	scalar nodeKind = iota + 1
@@ -24,10 +24,12 @@ const (
 // node is a value of a document that knows where it begins, and unlike YAML libraries' nodes, where it ends.
 type node struct {
 	kind  nodeKind
+	quote byte // the character that a scalar's text begins with in the file if it is one of ' " | >; 0 otherwise
+	flow  bool // a collection in brackets
+	// told says that a finding is about the value, key or mapping, which a second one would only repeat.
+	told  bool
 	tag   string // like !!str, as YAML resolves it
 	value string // of a scalar, unquoted
-	quote byte   // the character that a scalar's text begins with in the file if it is one of ' " | >; 0 otherwise
-	flow  bool   // a collection in brackets
 	// span is the whole text, quotes and brackets included.
 	span diag.Span
 	// inner covers the first item to the end of the last, without the brackets; with its dash in a block sequence.
@@ -38,8 +40,6 @@ type node struct {
 	keys   []*node // of a mapping
 	items  []*node // of a mapping or sequence
 	index  map[string]int
-	// told says that a finding is about the value, key or mapping, which a second one would only repeat.
-	told bool
 }
 
 // key is the node of the key that n is the value of, nil where n is no value of a mapping.
@@ -323,10 +323,13 @@ func (b *builder) collection(y *yaml.Node, n *node, depth int) {
 	// The one pair of [a: b] is a flow mapping without brackets of its own.
 	n.flow = y.Style&yaml.FlowStyle != 0 && strings.ContainsRune("[{", rune(b.data[n.span.Start.Offset()]))
 	n.kind = sequence
+	size := len(y.Content)
 	if y.Kind == yaml.MappingNode {
 		n.kind = mapping
-		n.index = make(map[string]int, len(y.Content)/2)
+		size /= 2
+		n.index, n.keys = make(map[string]int, size), make([]*node, 0, size)
 	}
+	n.items = make([]*node, 0, size)
 	for i := 0; i < len(y.Content); i++ {
 		if n.kind == mapping {
 			n.keys = append(n.keys, b.mappingKey(y.Content[i], n, depth))
