@@ -27,7 +27,7 @@ var layout = map[string][]string{
 	"compiler/check":          {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/privacy", "compiler/privacy/vocabulary"},
 	"compiler/diff":           {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/prove/atoms", "compiler/privacy", "compiler/privacy/vocabulary"},
 	"compiler/query":          {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check"},
-	"compiler/plan":           {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check"},
+	"compiler/plan":           {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/parallel"},
 	"compiler/istio":          {"compiler/diag", "compiler/plan", "compiler/emit", "compiler/parallel"},
 	"compiler/overlay":        {"compiler/diag", "compiler/syntax", "compiler/istio", "compiler/emit", "compiler/parallel"},
 	"compiler/prove/atoms":    {},

@@ -2,15 +2,18 @@ package plan
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"hash/fnv"
 	"iter"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 
 	"writ.dev/writ/compiler/check"
 	"writ.dev/writ/compiler/model"
+	"writ.dev/writ/compiler/parallel"
 	"writ.dev/writ/compiler/syntax"
 )
 
@@ -27,9 +30,7 @@ func Lower(c check.Checked) iter.Seq[Cluster] {
 		for _, cluster := range c.Estate().Clusters {
 			part := l.cluster(cluster)
 			for workloads := range slices.Chunk(cluster.Workloads, partSize) {
-				for _, w := range workloads {
-					part.Workloads = append(part.Workloads, l.workload(w))
-				}
+				part.Workloads = l.workloads(workloads)
 				if !yield(part) {
 					return
 				}
@@ -88,6 +89,13 @@ func strict(c *model.Cluster) *Switch {
 	default:
 		return nil
 	}
+}
+
+// workloads are side by side: none looks at another.
+func (l *lowering) workloads(all []*model.Workload) []Workload {
+	lowered := make([]Workload, len(all))
+	_ = parallel.Each(context.Background(), len(all), runtime.GOMAXPROCS(0), func(i int) { lowered[i] = l.workload(all[i]) })
+	return lowered
 }
 
 func (l *lowering) workload(w *model.Workload) Workload {
