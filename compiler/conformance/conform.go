@@ -96,11 +96,11 @@ func (d *Divergence) String() string {
 	return s.String()
 }
 
-// A large world has at least so many classes of requests, and none has more: all of them are gone through.
-const (
-	least = 100
-	most  = 8000
-)
+// No world has more classes of requests, so that all of them can be gone through.
+const most = 8000
+
+// demand is how much is asked of a world: so many classes at least, and so many that the construct decides which it is about.
+type demand struct{ classes, decided int }
 
 // split is the classes of requests of one protocol that a chain tells apart.
 type split struct {
@@ -146,22 +146,14 @@ type Result struct {
 }
 
 // Check holds the two against each other over all classes of a world's requests, and counts what its constructs decide. It returns
-// nil for a world that has too many classes, that the evaluator has no meaning for, or where the construct that it is about
-// must decide something and does not, or that must be large and is not.
-func Check(r *rand.Rand, w *World, aim Construct, must, large bool) (*Result, error) {
-	point, unknown, err := w.Point()
-	if err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, (&Divergence{World: w}).String())
-	}
-	if len(unknown) > 0 {
-		return nil, nil
-	}
+// nil for a world that has too many classes, that the evaluator has no meaning for, or that does not meet the demand.
+func Check(r *rand.Rand, w *World, aim Construct, want demand) (*Result, error) {
 	chains, err := w.Compile()
 	if err != nil {
 		return nil, err
 	}
 	all := splits(r, w, chains)
-	if n := all[0].size() + all[1].size(); large && n < least || n > most {
+	if n := all[0].size() + all[1].size(); n < want.classes || n > most {
 		return nil, nil
 	}
 	result := &Result{World: w, Decided: map[Construct]int{}, telling: map[[2]int]bool{}}
@@ -176,7 +168,14 @@ func Check(r *rand.Rand, w *World, aim Construct, must, large bool) (*Result, er
 			return nil, err
 		}
 	}
-	if must && result.Decided[aim] == 0 {
+	if result.Decided[aim] < want.decided {
+		return nil, nil
+	}
+	point, unknown, err := w.Point()
+	if err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, (&Divergence{World: w}).String())
+	}
+	if len(unknown) > 0 {
 		return nil, nil
 	}
 	shadow := *point
@@ -184,15 +183,15 @@ func Check(r *rand.Rand, w *World, aim Construct, must, large bool) (*Result, er
 	for i, s := range all {
 		n := 0
 		product(s.chain, s.dimensions, func(q *Request, facts rbac.Facts) {
-			want := answers[i][n]
+			answer := answers[i][n]
 			result.Classes++
-			if want == "allow" {
+			if answer == "allow" {
 				result.Allowed++
 			}
 			dry := Outcome(s.chain.Shadow(facts).String())
-			result.compare(w, q, false, want, ours(point, q.Ours))
+			result.compare(w, q, false, answer, ours(point, q.Ours))
 			result.compare(w, q, true, dry, ours(&shadow, q.Ours))
-			result.keep(q, want, dry, result.telling[[2]int{i, n}])
+			result.keep(q, answer, dry, result.telling[[2]int{i, n}])
 			n++
 		})
 	}

@@ -65,16 +65,14 @@ type totals struct {
 	decided                                map[Construct]int
 }
 
-// run checks worlds on all cores until enough classes are decided, or the time is up. Worlds come in batches, each about the constructs that decided
-// least so far. So all depends on the seed alone.
+// run checks worlds on all cores until enough classes are decided, or the time is up. Worlds come in batches, each about the
+// constructs that decided least so far. So all depends on the seed alone.
 func run(t *testing.T, seed uint64, classes int, limit time.Duration) *totals {
 	const batch = 256
 	start := time.Now()
 	total := &totals{decided: map[Construct]int{}}
 	for first := uint64(0); !total.enough(classes) && total.failed < 5 && time.Since(start) < limit; first += batch {
-		aims := slices.Clone(Constructs)
-		slices.SortStableFunc(aims, func(a, b Construct) int { return cmp.Compare(total.decided[a], total.decided[b]) })
-		aims = aims[:len(aims)/8]
+		aims := total.weakest(len(Constructs) / 8)
 		results := make([]*Result, batch)
 		errs := make([]error, batch)
 		var next atomic.Int64
@@ -105,6 +103,17 @@ func run(t *testing.T, seed uint64, classes int, limit time.Duration) *totals {
 	return total
 }
 
+// weakest are so many constructs at most that decided least so far; fewer where few others have not decided enough.
+func (total *totals) weakest(n int) []Construct {
+	all := slices.Clone(Constructs)
+	slices.SortStableFunc(all, func(a, b Construct) int { return cmp.Compare(total.decided[a], total.decided[b]) })
+	lacking := slices.IndexFunc(all, func(c Construct) bool { return total.decided[c] >= each })
+	if lacking > 0 {
+		n = min(n, lacking)
+	}
+	return all[:n]
+}
+
 // enough reports whether a run may end. A whole one goes on until each construct has decided enough as well.
 func (total *totals) enough(classes int) bool {
 	return total.classes >= classes &&
@@ -127,10 +136,14 @@ func (total *totals) add(r *Result) {
 	}
 }
 
-// world draws worlds until one can be checked. It asks less of them the longer it takes: that the construct decide something, and
-// that there be many classes.
+// demands are what the tries of a world ask for: a large one that tells much of its construct, and less the longer it takes.
+var demands = []demand{
+	{300, 25}, {300, 25}, {300, 25}, {300, 25}, {100, 10}, {100, 10}, {100, 5}, {100, 5}, {0, 1}, {0, 1}, {0, 1}, {0, 0}, {0, 0}, {0, 0},
+}
+
+// world draws worlds until one can be checked that meets the demand.
 func world(r *rand.Rand, aim Construct) (*Result, error) {
-	for try := range 12 {
+	for _, want := range demands {
 		w := generate(r, aim)
 		for range 400 {
 			if has(occurrences(w), aim) && (invalid(aim) || w.Valid()) {
@@ -141,7 +154,7 @@ func world(r *rand.Rand, aim Construct) (*Result, error) {
 		if !invalid(aim) && !w.Valid() {
 			continue
 		}
-		result, err := Check(r, w, aim, try < 9, try < 6)
+		result, err := Check(r, w, aim, want)
 		if result != nil || err != nil {
 			return result, err
 		}

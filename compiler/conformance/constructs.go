@@ -355,7 +355,9 @@ func focusOf(c Construct) focus {
 		return focus{fields: []string{"request.headers"}}
 	case noIdentity:
 		return focus{fields: []string{"notPrincipals"}}
-	case noToken, noIssuers:
+	case noToken:
+		return focus{fields: []string{"notRequestPrincipals"}}
+	case noIssuers:
 		return focus{fields: []string{"notRequestPrincipals", "requestPrincipals"}}
 	case aliases:
 		return focus{fields: []string{"principals"}}

@@ -34,6 +34,14 @@ func generate(r *rand.Rand, focus string) *World {
 			{"https://idp.example", "partners"}, {"https://idp.example", "https://idp.example/realms/shop", "partners"}, {"partners"}, nil,
 		}),
 	}
+	switch focus {
+	case noIssuers:
+		w.Issuers = nil
+	case noToken:
+		w.Issuers = []string{"https://idp.example", "partners"}
+	case aliases:
+		w.Aliases = pick(r, [][]string{{"us.example"}, {"us.example", "old.example"}, {"*.example"}})
+	}
 	if r.IntN(8) == 0 {
 		w.TrustDomain, w.Aliases = "cluster.local", pick(r, [][]string{nil, {"eu.example"}})
 	}

@@ -41,8 +41,11 @@ type token struct {
 }
 
 // divide makes classes of a dimension's values: values for which the same leaves of the chain hold are one class, of which a random
-// one stands for all. So whoever tells values apart that Istio does not is caught as well, some time.
+// one stands for all. So whoever tells values apart that Istio does not is caught as well, some time. Where the chain asks for the
+// attribute, to have none is a class of its own, which would seldom stand for all that match nothing. So are tokens that nobody
+// sees, by what they would match.
 func divide(r *rand.Rand, chain *rbac.Chain, d dimension) []class {
+	asked := slices.ContainsFunc(chain.Leaves, func(l rbac.Leaf) bool { return l.Attribute == d.attribute })
 	var classes []class
 	seen := map[string]bool{}
 	r.Shuffle(len(d.values), func(i, j int) { d.values[i], d.values[j] = d.values[j], d.values[i] })
@@ -50,13 +53,27 @@ func divide(r *rand.Rand, chain *rbac.Chain, d dimension) []class {
 		var q Request
 		d.set(&q, v)
 		facts := chain.Facts(&q.Envoy, d.attribute)
-		key := fmt.Sprint(facts)
+		would := facts
+		if t, ok := v.(token); ok && asked && q.Envoy.Claims == nil {
+			q.Envoy.Claims = t.envoy
+			would = chain.Facts(&q.Envoy, d.attribute)
+		}
+		key := fmt.Sprint(would, asked && none(v))
 		if !seen[key] {
 			seen[key] = true
 			classes = append(classes, class{v, d.set, facts})
 		}
+		if !asked {
+			break // no leaf tells the others from it
+		}
 	}
 	return classes
+}
+
+// none reports whether a value is the lack of one.
+func none(v any) bool {
+	t, isToken := v.(token)
+	return v == nil || v == any("") || isToken && t.ours == nil
 }
 
 // product calls do with every combination of classes: a request and the leaves that hold for it. The facts are overwritten by the
@@ -134,7 +151,7 @@ func (all *words) add(r *sec.Rule) {
 func dimensions(r *rand.Rand, w *World, http bool) []dimension {
 	all := wordsOf(w)
 	ds := []dimension{
-		{"principal", identities(w, all), func(q *Request, v any) {
+		{"principal", identities(r, w, all), func(q *Request, v any) {
 			q.Ours.Principal, q.Envoy.Principal = v.(string), ""
 			if v != "" {
 				q.Envoy.Principal = "spiffe://" + v.(string)

@@ -100,8 +100,9 @@ func texts(words []string, form func(string) string, given ...string) []any {
 }
 
 // identities are SPIFFE identities of workloads, and the lack of one. Segments come from what the policies say, and from strings
-// that are nearly the same.
-func identities(w *World, all *words) []any {
+// that are nearly the same. Their product is sampled where it is large, but for the identities that the policies say whole.
+func identities(r *rand.Rand, w *World, all *words) []any {
+	const most = 300
 	domains := append([]string{w.TrustDomain, "cluster.local", "foreign.test", "xus.example"}, w.Aliases...)
 	spaces := []string{"shop", "nowhere"}
 	accounts := []string{"checkout", "nobody"}
@@ -137,12 +138,26 @@ func identities(w *World, all *words) []any {
 	if len(all.of[principals])+len(all.of[namespaces])+len(all.of[serviceAccounts])+len(all.of[trustDomains]) == 0 {
 		return append(values, w.TrustDomain+"/ns/shop/sa/checkout")
 	}
+	for _, p := range all.of[principals] {
+		if parts := strings.Split(p, "/"); len(parts) == 5 && !strings.Contains(p, "*") {
+			for _, d := range slices.Concat(w.Aliases, []string{w.TrustDomain, parts[0]}) {
+				if slices.Contains(segments([]string{d}), d) {
+					values = append(values, d+strings.TrimPrefix(p, parts[0]))
+				}
+			}
+		}
+	}
+	whole := len(values)
 	for _, d := range segments(domains) {
 		for _, n := range segments(spaces) {
 			for _, a := range segments(accounts) {
 				values = append(values, d+"/ns/"+n+"/sa/"+a)
 			}
 		}
+	}
+	if product := values[whole:]; len(product) > most {
+		r.Shuffle(len(product), func(i, j int) { product[i], product[j] = product[j], product[i] })
+		values = values[:whole+most]
 	}
 	return values
 }
