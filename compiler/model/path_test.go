@@ -1,6 +1,7 @@
 package model
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -16,6 +17,10 @@ func TestParsePattern(t *testing.T) {
 		{"/v1/customers/{id}/address", "/v1/customers/{*}/address"},
 		{"/static/{file...}", "/static/{**}"},
 		{"/a/", "/a/"},
+		{"/a%20", "/a%20"},
+		{"/:", "/:"},
+		{"/{a-b}/{X_9...}", "/{*}/{**}"},
+		{"/.../.a", "/.../.a"},
 		{"/caf%C3%A9/{x_1}", "/caf%C3%A9/{*}"},
 		{"/a;b=c,d/@me:x", "/a;b=c,d/@me:x"},
 	} {
@@ -26,6 +31,15 @@ func TestParsePattern(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"v1":             `write "/v1"`,
+		"":               `write "/"`,
+		"/x}/b":          "a variable is a whole segment",
+		"/{x/b":          "a variable is a whole segment",
+		"/x...}":         "a variable is a whole segment",
+		"/:id":           "a variable is written {id}",
+		"/./b":           "resolved before a policy sees the path",
+		"/a%2":           "percent-encoded byte",
+		"/a%G0":          "percent-encoded byte",
+		"/a%0G":          "percent-encoded byte",
 		"/v1/*":          "'*' is not how paths are written",
 		"/a/{x}b":        "a variable is a whole segment",
 		"/a/{}":          "a variable has a name",
@@ -45,6 +59,77 @@ func TestParsePattern(t *testing.T) {
 		if _, err := ParsePattern(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q in it", text, err, want)
 		}
+	}
+}
+
+// TestEveryByteOfASegment: each byte stands in a segment as it is, percent-encoded, or not at all, and in the name of a variable or
+// not; RFC 3986 says which, said here in expressions of its grammar.
+func TestEveryByteOfASegment(t *testing.T) {
+	t.Parallel()
+	plain := regexp.MustCompile(`^[A-Za-z0-9\-._~!$&'()+,;=:@]$`) // pchar, less the asterisk that means something elsewhere
+	unreserved := regexp.MustCompile(`^[A-Za-z0-9\-._~]$`)
+	name := regexp.MustCompile(`^[A-Za-z0-9_\-]$`)
+	refused := func(text string) string {
+		if _, err := ParsePattern(text); err != nil {
+			return err.Error()
+		}
+		return ""
+	}
+	for b := range 256 {
+		c := string([]byte{byte(b)})
+		if got, want := refused("/x"+c+"y") == "", plain.MatchString(c) || c == "/"; got != want {
+			t.Errorf("%q stands in a segment: %v", c, got)
+		}
+		if got, want := refused("/{"+c+"}") == "", name.MatchString(c); got != want {
+			t.Errorf("%q names a variable: %v", c, got)
+		}
+		for _, encoded := range []string{fmt.Sprintf("/%%%02X", b), fmt.Sprintf("/x%%%02Xy", b)} {
+			why := ""
+			switch {
+			case c == "/" || c == `\` || b == 0:
+				why = "CVE-2021-31920"
+			case unreserved.MatchString(c):
+				why = fmt.Sprintf("write %q", c)
+			}
+			if got := refused(encoded); why == "" && got != "" || !strings.Contains(got, why) {
+				t.Errorf("%s: %q, want %q in it", encoded, got, why)
+			}
+		}
+	}
+}
+
+// TestMatches compares what a pattern stands for with Envoy's reading of it, on every short path over a small alphabet.
+func TestMatches(t *testing.T) {
+	t.Parallel()
+	paths, longer := []string{"", "a", "a/b"}, []string{""}
+	for range 4 {
+		var next []string
+		for _, p := range longer {
+			next = append(next, p+"/", p+"/a", p+"/b")
+		}
+		longer = next
+		paths = append(paths, next...)
+	}
+	for _, text := range []string{
+		"/", "/a", "/a/", "/a/b", "/{x}", "/{x...}", "/a/{x}", "/a/{x...}", "/{x}/a", "/{x}/{y...}", "/a/{x}/", "/{x}/", "/a/{x}/b",
+	} {
+		p, err := ParsePattern(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		envoy := expression(p)
+		for _, path := range paths {
+			if got, want := p.Matches(path), envoy.MatchString(path); got != want {
+				t.Errorf("%s matches %q: %v", text, path, got)
+			}
+			offered := &Endpoint{Paths: []Pattern{{segments: []segment{{literal, "other"}}}, p}}
+			if got, want := offered.Matches(path), envoy.MatchString(path); got != want {
+				t.Errorf("an endpoint of /other and %s matches %q: %v", text, path, got)
+			}
+		}
+	}
+	if all := (&Endpoint{}); !all.Matches("/a/b") {
+		t.Error("an endpoint without paths has every path")
 	}
 }
 
