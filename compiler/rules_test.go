@@ -1,15 +1,18 @@
 package compiler
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
 	"writ.dev/writ/compiler/diag"
@@ -102,6 +105,9 @@ func holdExample(t *testing.T, d Doc) {
 	if d.Code == "TST-005" { // who causes a failure shows against a base alone
 		r = mustCompileAgainst(t, bad, good)
 	}
+	if generated[d.Code] == nil {
+		holdSaid(t, "testdata/said/"+d.Code+".txt", r)
+	}
 	found := slices.DeleteFunc(slices.Clone(r.Findings), func(f diag.Finding) bool { return f.Rule.Code != d.Code })
 	if len(found) == 0 {
 		t.Errorf("the bad example does not raise %s but %v", d.Code, describe(r.Findings))
@@ -121,6 +127,32 @@ func holdExample(t *testing.T, d Doc) {
 		t.Errorf("the good example raises %v", describe(r.Findings))
 	}
 	mend(t, d, bad, found)
+}
+
+// holdSaid holds all that is said of an estate, to people and to machines, against a file.
+func holdSaid(t *testing.T, file string, r *Result) {
+	t.Helper()
+	var said bytes.Buffer
+	if err := diag.Text(&said, r.Findings, r.Sources, diag.TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintf(&said, "%s of %s, %s, items %q\n", f.Rule.Code, strings.Join(f.Objects, ", "), f.Field, f.Items)
+	}
+	fmt.Fprintf(&said, "%+v\n", r.Stats)
+	if *update {
+		if err := os.WriteFile(file, said.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), said.String()); d != "" {
+		t.Errorf("says something else than %s (-want +got); `make golden` rewrites it:\n%s", file, d)
+	}
 }
 
 var beside = map[string]string{"OUT-003": "PRV-001", "PRV-006": "OUT-003"}
