@@ -75,7 +75,7 @@ func patternText(e *model.Endpoint, q model.Pattern, i int) (syntax.List[syntax.
 			return list, t
 		}
 	}
-	return list, e.Key
+	return list, *e.Key
 }
 
 var coveredPattern = &diag.Rule{

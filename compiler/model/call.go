@@ -118,7 +118,7 @@ func grantee(f syntax.From) string {
 func (r *resolver) resolveEndpointNames(s *Service, names []syntax.Text, object, field string) []*Endpoint {
 	var all []*Endpoint
 	for _, n := range names {
-		e := s.endpoints[n.Value]
+		e := s.Endpoint(n.Value)
 		if e == nil {
 			r.unknownEndpoint(UnknownEndpoint, s, n, object, field)
 			continue
@@ -131,7 +131,10 @@ func (r *resolver) resolveEndpointNames(s *Service, names []syntax.Text, object,
 }
 
 func (r *resolver) unknownEndpoint(rule *diag.Rule, s *Service, n syntax.Text, object, field string) {
-	known := keys(s.endpoints)
+	var known []string
+	for _, e := range s.Endpoints {
+		known = append(known, e.Name)
+	}
 	f := diag.Finding{
 		Message: fmt.Sprintf("%s has no endpoint %q", s.Key(), n.Value),
 		Help:    fmt.Sprintf("%s offers %s", s.Key(), strings.Join(shorten(known), ", ")),
@@ -168,7 +171,7 @@ func (r *resolver) resolveIntents(m *Mesh, c Caller, namespace string, docs []sy
 			continue
 		}
 		for _, n := range d.Endpoints.Items {
-			e := in.To.endpoints[n.Value]
+			e := in.To.Endpoint(n.Value)
 			switch first, twice := asked[e]; {
 			case e == nil:
 				r.unknownEndpoint(UnknownEndpoint, in.To, n, c.Object(), field)
@@ -323,7 +326,7 @@ func (r *resolver) infrastructure(m *Mesh, d *syntax.Infrastructure) {
 	for _, n := range d.Endpoints.Items {
 		offered := false
 		for _, s := range m.Services {
-			e := s.endpoints[n.Value]
+			e := s.Endpoint(n.Value)
 			if e == nil || s == from || !namesTeam(d.Teams, s.Team) {
 				continue
 			}

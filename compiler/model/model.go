@@ -146,7 +146,6 @@ type Service struct {
 
 	key        string // kept, as all that is sorted is sorted by it
 	ports      map[string]*Port
-	endpoints  map[string]*Endpoint
 	portsClash bool
 }
 
@@ -167,7 +166,13 @@ func (s *Service) Object() string {
 }
 
 // Endpoint finds an endpoint by name, nil if there is none.
-func (s *Service) Endpoint(name string) *Endpoint { return s.endpoints[name] }
+func (s *Service) Endpoint(name string) *Endpoint {
+	i, found := slices.BinarySearchFunc(s.Endpoints, name, func(e *Endpoint, name string) int { return strings.Compare(e.Name, name) })
+	if !found {
+		return nil
+	}
+	return s.Endpoints[i]
+}
 
 // Workload is a Service in one cluster: where its policy is enforced and its calls begin.
 type Workload struct {
@@ -213,7 +218,7 @@ func (p *Port) HTTP() bool {
 type Endpoint struct {
 	Service *Service
 	Name    string
-	Key     syntax.Text // its name in the document
+	Key     *syntax.Text // its name in the document
 	Doc     *syntax.Endpoint
 	Port    *Port
 	Methods []string  // nil for any; sorted, upper case

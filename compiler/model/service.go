@@ -301,14 +301,12 @@ func selects(s syntax.Selection, c *Cluster) bool {
 }
 
 func (r *resolver) resolveEndpoints(s *Service) {
-	s.endpoints = map[string]*Endpoint{}
 	for i := range s.Doc.Spec.Endpoints {
 		entry := &s.Doc.Spec.Endpoints[i]
 		d := &entry.Value
-		e := &Endpoint{Service: s, Name: entry.Key.Value, Key: entry.Key, Doc: d, ForMesh: d.Audience.Value == "mesh"}
+		e := &Endpoint{Service: s, Name: entry.Key.Value, Key: &entry.Key, Doc: d, ForMesh: d.Audience.Value == "mesh"}
 		r.resolvePort(e)
 		r.resolveOperations(e)
-		s.endpoints[e.Name] = e
 		s.Endpoints = append(s.Endpoints, e)
 	}
 	slices.SortFunc(s.Endpoints, func(a, b *Endpoint) int { return cmp.Compare(a.Name, b.Name) })

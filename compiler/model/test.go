@@ -253,7 +253,7 @@ func (r *resolver) requests(a *Assertion, s *Service, calls *syntax.Calls) []*En
 	if len(calls.Endpoints.Items) > 0 {
 		var all []*Endpoint
 		for _, n := range calls.Endpoints.Items {
-			switch e := s.endpoints[n.Value]; {
+			switch e := s.Endpoint(n.Value); {
 			case e == nil:
 				r.unknownEndpoint(UnknownInTest, s, n, object, a.Field)
 			case e.Broken:
@@ -265,7 +265,7 @@ func (r *resolver) requests(a *Assertion, s *Service, calls *syntax.Calls) []*En
 		return all
 	}
 	doc := &syntax.Endpoint{Port: calls.Port, Methods: calls.Methods, Paths: calls.Paths, GRPC: calls.GRPC}
-	e := Endpoint{Service: s, Key: syntax.Text{Value: said(calls), Span: a.Span}, Doc: doc}
+	e := Endpoint{Service: s, Key: &syntax.Text{Value: said(calls), Span: a.Span}, Doc: doc}
 	e.setMethods()
 	for _, t := range calls.Paths.Items {
 		p, err := ParsePattern(t.Value)
