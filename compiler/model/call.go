@@ -218,12 +218,13 @@ func (r *resolver) deriveAccesses() {
 	}
 }
 
+// compareAccess is the order of callee, endpoint and caller. Only accesses of one endpoint need their callers looked at, and they do
+// not need more.
 func compareAccess(a, b *Access) int {
-	return cmp.Or(
-		cmp.Compare(a.Callee().Key(), b.Callee().Key()),
-		cmp.Compare(a.Endpoint.Name, b.Endpoint.Name),
-		cmp.Compare(a.Caller.Key(), b.Caller.Key()),
-	)
+	if a.Endpoint == b.Endpoint {
+		return cmp.Compare(a.Caller.Key(), b.Caller.Key())
+	}
+	return cmp.Or(cmp.Compare(a.Callee().Key(), b.Callee().Key()), cmp.Compare(a.Endpoint.Name, b.Endpoint.Name))
 }
 
 func (r *resolver) accessesOf(m *Mesh, in *Intent) {
