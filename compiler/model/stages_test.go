@@ -43,6 +43,37 @@ func TestStagesAreALattice(t *testing.T) {
 	})
 }
 
+// TestWhoDecidedAStage: a finding about a stage points at the text that decided it: at the nearest of those that say the same.
+func TestWhoDecidedAStage(t *testing.T) {
+	t.Parallel()
+	say := func(file, mtls, authz, outbound string) syntax.Stages {
+		d := stagesOf(mtls, authz, outbound)
+		d.MTLS.Span.File, d.Authz.Span.File, d.Outbound.Span.File = file, file, file
+		return d
+	}
+	by := func(s Stages) [3]string { return [3]string{s.MTLSBy.File, s.AuthzBy.File, s.OutboundBy.File} }
+	loose, strict := say("mesh", "permissive", "shadow", "open"), say("mesh", "strict", "enforce", "scoped")
+	for _, c := range []struct {
+		name string
+		got  Stages
+		want string
+	}{
+		{"nobody", strictest.replace(syntax.Stages{}), ""},
+		{"the mesh alone", strictest.replace(loose), "mesh"},
+		{"a Service that is stricter", strictest.replace(loose).tighten(say("service", "strict", "enforce", "scoped")), "service"},
+		{"a Service that says the same", strictest.replace(loose).tighten(say("service", "permissive", "shadow", "open")), "service"},
+		{"a Service that would be looser", strictest.replace(strict).tighten(say("service", "none", "off", "open")), "mesh"},
+		{"a Service that says nothing", strictest.replace(strict).tighten(say("service", "", "", "")), "mesh"},
+		{"an exception that is looser", strictest.replace(strict).loosen(say("exception", "none", "off", "open")), "exception"},
+		{"an exception that says the same", strictest.replace(loose).loosen(say("exception", "permissive", "shadow", "open")), "exception"},
+		{"an exception that would be stricter", strictest.replace(loose).loosen(say("exception", "strict", "enforce", "scoped")), "mesh"},
+	} {
+		if got := by(c.got); got != [3]string{c.want, c.want, c.want} {
+			t.Errorf("%s: decided by %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
 func TestAMeshThatSaysNothingIsClosed(t *testing.T) {
 	t.Parallel()
 	got := strictest.replace(syntax.Stages{})
