@@ -2,6 +2,7 @@ package naive
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"writ.dev/writ/compiler/syntax"
@@ -47,10 +48,12 @@ func (d derivation) isOpenToAll(to *syntax.Service, endpoint syntax.Endpoint) bo
 	return false
 }
 
-// objectsToOutsider: it must not be everybody, nor somebody else.
+// objectsToOutsider: it must not be everybody, which is more than any organisation's network, nor somebody else.
 func (d derivation) objectsToOutsider(m *syntax.Mesh, o *syntax.Outsider) bool {
 	for _, cidr := range o.Spec.CIDRs.Items {
-		if strings.HasSuffix(cidr.Value, "/0") {
+		_, length, _ := strings.Cut(cidr.Value, "/")
+		bits, _ := strconv.Atoi(length)
+		if bits < 8 || bits < 16 && strings.Contains(cidr.Value, ":") {
 			return true
 		}
 	}
