@@ -2,8 +2,8 @@
 // accesses and channels, and where it arrives undeclared. It judges nothing; the rules about personal data do, in check.
 //
 // What a Service holds is what its document says that it processes. What it is exposed to is the least fixpoint of that and of what
-// it reads, is written and takes from channels, less what it discards. An endpoint that does not say what it returns returns all
-// that its Service is exposed to, so a tag can only ever loosen.
+// it reads, is written and takes from channels, less what it discards and what its providers acknowledge. An endpoint that does not
+// say what it returns returns all that its Service is exposed to, so a tag can only ever loosen.
 package privacy
 
 import (
@@ -12,6 +12,7 @@ import (
 
 	"writ.dev/writ/compiler/model"
 	"writ.dev/writ/compiler/privacy/vocabulary"
+	"writ.dev/writ/compiler/syntax"
 )
 
 // Pseudonymous is what is left of a person in data that was pseudonymised: personal data still (GDPR recital 26).
@@ -19,16 +20,10 @@ const Pseudonymous = "user.unique_id.pseudonymous"
 
 // Flow is where personal data goes in an estate. Sets of categories are minimal: none of a set covers another.
 type Flow struct {
-	estate   *model.Estate
-	services map[*model.Service]*exposure
-	channels map[channelKey][]*model.Channel
-	plain    map[string]bool
-}
-
-// channelKey is a channel of a mesh: one document that spans two meshes has an end in each.
-type channelKey struct {
-	mesh *model.Mesh
-	key  string
+	services  map[*model.Service]*exposure
+	endpoints map[*model.Endpoint]*outlet
+	// Services that name one channel share it, also across meshes: what the mesh does not carry it does not divide.
+	channels map[string][]*model.Channel
 }
 
 // exposure is what is known of one Service.
@@ -38,190 +33,136 @@ type exposure struct {
 	exposed  []string
 	callers  []*model.Access // to it
 	calls    []*model.Access
-	came     map[string]Step // how each category came that it does not hold
+	// undeclared are the hops of all that comes to it and that it neither holds nor discards nor has leave not to declare.
+	undeclared []Step
+	came       map[string]arrival
+}
+
+// arrival is how a category came to a Service first, by a shortest way, and the Service at which it first was undeclared on that way.
+type arrival struct {
+	step Step
+	root *model.Service
+}
+
+// outlet is what an endpoint carries, as far as it does not depend on what its Service is exposed to.
+type outlet struct {
+	inherits bool     // it returns what its Service is exposed to, less drops, and adds
+	returns  []string // where it does not inherit
+	drops    []string
+	adds     []string
+	accepts  []string
 }
 
 // Step is one hop of a category to a Service: by an access that reads it, by one that writes it, or over a channel that From sends
 // into.
 type Step struct {
 	Category string
+	// From is nil where an Outsider writes, and where To takes from a channel what no Service here sends.
 	From, To *model.Service
 	Access   *model.Access
+	Writes   bool           // by the access, to the callee; otherwise the caller reads
 	Channel  *model.Channel // the end that sends; where From is nil, the end of To
 }
 
 // Trace follows personal data through the estate.
 func Trace(e *model.Estate) *Flow {
-	f := &Flow{estate: e, services: map[*model.Service]*exposure{}, channels: map[channelKey][]*model.Channel{}, plain: map[string]bool{}}
+	f := &Flow{
+		services:  map[*model.Service]*exposure{},
+		endpoints: map[*model.Endpoint]*outlet{},
+		channels:  map[string][]*model.Channel{},
+	}
+	plain := map[string]bool{}
 	if d := e.Privacy.Doc; d != nil {
 		for _, p := range d.Spec.PlainPaths.Items {
-			f.plain[p.Value] = true
+			plain[p.Value] = true
 		}
 	}
-	var queue []*model.Service
+	var services []*model.Service
 	for _, m := range e.Meshes {
 		for _, s := range m.Services {
+			services = append(services, s)
 			f.services[s] = f.begin(s)
-			queue = append(queue, s)
+			for _, end := range s.Endpoints {
+				f.endpoints[end] = newOutlet(end, plain)
+			}
 		}
 		for _, a := range m.Accesses {
-			f.services[a.Callee()].callers = append(f.services[a.Callee()].callers, a)
+			callee := f.services[a.Callee()]
+			callee.callers = append(callee.callers, a)
 			if s := a.Caller.Service; s != nil {
 				f.services[s].calls = append(f.services[s].calls, a)
 			}
 		}
 	}
-	f.spread(queue)
+	f.spread(services)
 	return f
 }
 
 func (f *Flow) begin(s *model.Service) *exposure {
-	x := &exposure{came: map[string]Step{}}
-	if d := s.PersonalData; d != nil {
-		for _, p := range d.Processes {
-			x.holds = append(x.holds, personal(p.Categories)...)
-		}
-		for _, d := range d.Declassifications {
-			if d.Doc.Method.Value == "discard" {
-				x.discards = append(x.discards, d.Drops...)
-			}
-		}
-		for _, c := range d.Channels {
-			key := channelKey{s.Mesh, c.Key}
-			f.channels[key] = append(f.channels[key], c)
+	x := &exposure{}
+	d := s.PersonalData
+	if d == nil {
+		return x
+	}
+	for _, p := range d.Processes {
+		x.holds = append(x.holds, personal(p.Categories)...)
+	}
+	for _, d := range d.Declassifications {
+		if discards(d) {
+			x.discards = append(x.discards, personal(d.Drops)...)
 		}
 	}
+	for _, c := range d.Channels {
+		f.channels[c.Key] = append(f.channels[c.Key], c)
+	}
 	x.holds = vocabulary.Minimal(x.holds)
-	x.exposed = x.holds
+	x.discards = vocabulary.Minimal(x.discards)
 	return x
 }
 
-// spread runs until nothing new comes anywhere. Exposures only grow, and there are finitely many keys, so it ends.
-func (f *Flow) spread(queue []*model.Service) {
-	waiting := map[*model.Service]bool{}
-	for _, s := range queue {
-		waiting[s] = true
+func newOutlet(e *model.Endpoint, plain map[string]bool) *outlet {
+	o := &outlet{}
+	if e.Accepts != nil {
+		o.accepts = Personal(e.Accepts.Categories)
 	}
-	for len(queue) > 0 {
-		s := queue[0]
-		queue, waiting[s] = queue[1:], false
-		if !f.expose(s) {
-			continue
-		}
-		for _, next := range f.readers(s) {
-			if !waiting[next] {
-				queue, waiting[next] = append(queue, next), true
-			}
+	if e.Returns != nil {
+		o.returns = Personal(e.Returns.Categories)
+		return o
+	}
+	for _, d := range declassifications(e) {
+		o.drops = append(o.drops, d.Drops...)
+		if d.Doc.Method.Value == "pseudonymise" {
+			o.adds = []string{Pseudonymous}
 		}
 	}
+	o.inherits = len(o.drops) > 0 || !offersOnly(e, plain)
+	return o
 }
 
-// expose takes what comes to the Service, and reports whether that was new.
-func (f *Flow) expose(s *model.Service) bool {
-	x := f.services[s]
-	grown := false
-	for step := range f.arriving(s) {
-		if !f.undeclaredStep(step) {
-			continue
-		}
-		if _, known := x.came[step.Category]; !known {
-			x.came[step.Category] = step
-		}
-		if !covered(step.Category, x.exposed) {
-			x.exposed = vocabulary.Minimal(append(slices.Clone(x.exposed), step.Category))
-			grown = true
-		}
-	}
-	return grown
+// offersOnly reports whether the endpoint has no path but those.
+func offersOnly(e *model.Endpoint, paths map[string]bool) bool {
+	return len(e.Doc.Paths.Items) > 0 && !slices.ContainsFunc(e.Doc.Paths.Items, func(p syntax.Text) bool { return !paths[p.Value] })
 }
 
-// arriving yields every category that comes to the Service, and how, whether it is exposed to it already or not.
-func (f *Flow) arriving(s *model.Service) func(yield func(Step) bool) {
-	return func(yield func(Step) bool) {
-		x := f.services[s]
-		for _, a := range x.calls {
-			for _, c := range f.Returns(a.Endpoint) {
-				if !yield(Step{Category: c, From: a.Callee(), To: s, Access: a}) {
-					return
-				}
-			}
-		}
-		for _, a := range x.callers {
-			for _, c := range f.Accepts(a.Endpoint) {
-				if !yield(Step{Category: c, From: a.Caller.Service, To: s, Access: a}) {
-					return
-				}
-			}
-		}
-		if s.PersonalData == nil {
-			return
-		}
-		for _, end := range s.PersonalData.Channels {
-			for _, step := range f.overChannel(end) {
-				if !yield(step) {
-					return
-				}
-			}
-		}
+// of is what callers read where the Service is exposed to the categories. An outlet that does not inherit returns the same always.
+func (o *outlet) of(exposed []string) []string {
+	switch {
+	case !o.inherits:
+		return o.returns
+	case len(o.drops) == 0:
+		return exposed
+	default:
+		return vocabulary.Minimal(append(vocabulary.CoveredBy(exposed, o.drops), o.adds...))
 	}
-}
-
-// overChannel is what comes to the Service of a channel's end: what the end says, and what other Services send where it receives.
-func (f *Flow) overChannel(end *model.Channel) []Step {
-	if end.Doc.Receives == nil {
-		return nil
-	}
-	var all []Step
-	for _, c := range personal(end.Receives) {
-		all = append(all, Step{Category: c, To: end.Service, Channel: end})
-	}
-	for _, other := range f.channels[channelKey{end.Service.Mesh, end.Key}] {
-		if other == end {
-			continue
-		}
-		for _, c := range personal(other.Sends) {
-			all = append(all, Step{Category: c, From: other.Service, To: end.Service, Channel: other})
-		}
-	}
-	return all
-}
-
-// readers are the Services that what the Service is exposed to may come to next.
-func (f *Flow) readers(s *model.Service) []*model.Service {
-	var all []*model.Service
-	for _, a := range f.services[s].callers {
-		if c := a.Caller.Service; c != nil && a.Endpoint.Returns == nil {
-			all = append(all, c)
-		}
-	}
-	return all
 }
 
 // Returns is the personal data that callers of the endpoint read.
 func (f *Flow) Returns(e *model.Endpoint) []string {
-	switch d := f.Declassifies(e); {
-	case e.Returns != nil:
-		return vocabulary.Minimal(personal(e.Returns.Categories))
-	case d != nil:
-		left := vocabulary.CoveredBy(f.services[e.Service].exposed, d.Drops)
-		if d.Doc.Method.Value == "pseudonymise" {
-			left = vocabulary.Minimal(append(left, Pseudonymous))
-		}
-		return left
-	case f.Plain(e):
-		return nil
-	default:
-		return f.services[e.Service].exposed
-	}
+	return f.endpoints[e].of(f.services[e.Service].exposed)
 }
 
 // Accepts is the personal data that callers of the endpoint write: what it says, as nobody else knows.
-func (f *Flow) Accepts(e *model.Endpoint) []string {
-	if e.Accepts == nil {
-		return nil
-	}
-	return vocabulary.Minimal(personal(e.Accepts.Categories))
-}
+func (f *Flow) Accepts(e *model.Endpoint) []string { return f.endpoints[e].accepts }
 
 // Carries is the personal data that the access moves in either direction.
 func (f *Flow) Carries(a *model.Access) []string { return f.Tagged(a.Endpoint) }
@@ -235,34 +176,31 @@ func (f *Flow) Tagged(e *model.Endpoint) []string {
 	return vocabulary.Minimal(slices.Concat(returns, accepts))
 }
 
-// Plain reports whether the endpoint has no path but those that carry no personal data wherever they are offered.
+// Plain reports whether the endpoint returns nothing without having to say so: it has no path but those that carry no personal data
+// wherever they are offered.
 func (f *Flow) Plain(e *model.Endpoint) bool {
-	if len(e.Doc.Paths.Items) == 0 {
-		return false
-	}
-	for _, p := range e.Doc.Paths.Items {
-		if !f.plain[p.Value] {
-			return false
-		}
-	}
-	return true
+	o := f.endpoints[e]
+	return e.Returns == nil && !o.inherits
 }
 
-// Declassifies is the declassification that the endpoint returns the result of, nil where none names it.
-func (f *Flow) Declassifies(e *model.Endpoint) *model.Declassification {
-	if e.Service.PersonalData == nil {
-		return nil
+// Sends is the personal data that the end puts into its channel. One that says neither what it sends nor what it takes sends all
+// that its Service is exposed to.
+func (f *Flow) Sends(end *model.Channel) []string {
+	if unspoken(end) {
+		return f.services[end.Service].exposed
 	}
-	for _, d := range e.Service.PersonalData.Declassifications {
-		if slices.Contains(d.Endpoints, e) {
-			return d
-		}
-	}
-	return nil
+	return Personal(end.Sends)
+}
+
+func unspoken(end *model.Channel) bool {
+	return end.Doc.Receives == nil && end.Doc.Sends.Span.IsZero()
 }
 
 // Holds is what the Service says that it processes.
 func (f *Flow) Holds(s *model.Service) []string { return f.services[s].holds }
+
+// Discards is what the Service says that it reads and neither keeps nor hands on.
+func (f *Flow) Discards(s *model.Service) []string { return f.services[s].discards }
 
 // Exposed is what the Service gets to see: what it holds, and what else comes to it.
 func (f *Flow) Exposed(s *model.Service) []string { return f.services[s].exposed }
@@ -272,35 +210,52 @@ func (f *Flow) Calls(s *model.Service) []*model.Access   { return f.services[s].
 func (f *Flow) Callers(s *model.Service) []*model.Access { return f.services[s].callers }
 
 // Ends are the ends of the channel that the end is one of, itself among them.
-func (f *Flow) Ends(end *model.Channel) []*model.Channel {
-	return f.channels[channelKey{end.Service.Mesh, end.Key}]
+func (f *Flow) Ends(end *model.Channel) []*model.Channel { return f.channels[end.Key] }
+
+// Declassifies is the declassification that the endpoint returns the result of, the first where several name it, nil where none
+// does.
+func (f *Flow) Declassifies(e *model.Endpoint) *model.Declassification {
+	if all := declassifications(e); len(all) > 0 {
+		return all[0]
+	}
+	return nil
 }
 
-// undeclaredStep reports whether what comes is neither held, nor discarded, nor acknowledged.
-func (f *Flow) undeclaredStep(step Step) bool {
-	x := f.services[step.To]
-	return !covered(step.Category, x.holds) && !covered(step.Category, x.discards) && !f.acknowledged(step)
+// declassifications are those that name the endpoint. What is discarded is so in the whole Service, and no endpoint returns less
+// for it.
+func declassifications(e *model.Endpoint) []*model.Declassification {
+	if e.Service.PersonalData == nil {
+		return nil
+	}
+	var all []*model.Declassification
+	for _, d := range e.Service.PersonalData.Declassifications {
+		if !discards(d) && slices.Contains(d.Endpoints, e) {
+			all = append(all, d)
+		}
+	}
+	return all
 }
 
-func covered(category string, by []string) bool {
-	return slices.ContainsFunc(by, func(wide string) bool { return vocabulary.Covers(wide, category) })
-}
+func discards(d *model.Declassification) bool { return d.Doc.Method.Value == "discard" }
 
-// acknowledged reports whether the provider keeps the caller's access although the caller does not declare the category yet. Such data
-// is counted as far as the caller and no farther: its own callers are told when it takes the category up.
-func (f *Flow) acknowledged(step Step) bool { return f.Acknowledgement(step) != nil }
-
-// Acknowledgement is the entry by which the provider keeps the caller's access, nil where there is none.
+// Acknowledgement is the entry by which the provider keeps the caller's access although the caller does not declare the category
+// yet, nil where there is none. Such data is counted as far as the caller and no farther: its own callers are told when it takes
+// the category up.
 func (f *Flow) Acknowledgement(step Step) *model.Acknowledgement {
-	if step.Access == nil || step.From != step.Access.Callee() || step.From.PersonalData == nil {
+	if step.Access == nil || step.Writes || step.From.PersonalData == nil {
 		return nil
 	}
 	for _, k := range step.From.PersonalData.Acknowledgements {
-		if k.Caller == step.To && k.Endpoint == step.Access.Endpoint && covered(step.Category, k.Categories) {
+		if k.Caller == step.To && k.Endpoint == step.Access.Endpoint && Covered(step.Category, k.Categories) {
 			return k
 		}
 	}
 	return nil
+}
+
+// Covered reports whether one of the keys covers the category.
+func Covered(category string, by []string) bool {
+	return slices.ContainsFunc(by, func(wide string) bool { return vocabulary.Covers(wide, category) })
 }
 
 // personal are the categories of personal data among the keys.
