@@ -52,9 +52,9 @@ func resolve(t testing.TB, services map[string]string) *model.Estate {
 		fmt.Fprintf(&text, "---\napiVersion: writ.dev/v1alpha1\nkind: Service\nmetadata: {name: %s, namespace: shop}\nspec:\n%s\n", name, spec)
 	}
 	tree, found := syntax.Parse(t.Context(), fstest.MapFS{
-		"policies/platform/all.yaml":      {Data: []byte(around)},
-		"policies/privacy/all.yaml":       {Data: []byte(record)},
-		"policies/teams/shop/all.yaml":    {Data: []byte(strings.TrimPrefix(text.String(), "---\n"))},
+		"policies/platform/all.yaml":   {Data: []byte(around)},
+		"policies/privacy/all.yaml":    {Data: []byte(record)},
+		"policies/teams/shop/all.yaml": {Data: []byte(strings.TrimPrefix(text.String(), "---\n"))},
 	})
 	if found.Fails() {
 		t.Fatalf("%v\n%s", found, text.String())
