@@ -23,7 +23,7 @@ var layout = map[string][]string{
 	"compiler/emit":           {"compiler/parallel"},
 	"compiler/syntax":         {"schema", "compiler/diag", "compiler/parallel"},
 	"compiler/model":          {"compiler/diag", "compiler/syntax", "compiler/privacy/vocabulary"},
-	"compiler/privacy":        {"compiler/model", "compiler/privacy/vocabulary"},
+	"compiler/privacy":        {"compiler/syntax", "compiler/model", "compiler/privacy/vocabulary"},
 	"compiler/check":          {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/privacy", "compiler/privacy/vocabulary"},
 	"compiler/diff":           {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/prove/atoms", "compiler/privacy", "compiler/privacy/vocabulary"},
 	"compiler/query":          {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check"},

@@ -58,6 +58,38 @@ var Rules = []Rule{
 
 	{undeclaredService, runUndeclaredService},
 	{undeclaredFlow, runUndeclaredFlow},
+	{saysNone, runSaysNone},
+	{saysNothingAccepted, runSaysNothingAccepted},
+	{falselyClean, runFalselyClean},
+	{otherPurpose, runOtherPurpose},
+	{withoutActivity, runWithoutActivity},
+	{keptLonger, runKeptLonger},
+	{otherPeople, runOtherPeople},
+	{moreThanNeeded, runMoreThanNeeded},
+	{openToMany, runOpenToMany},
+	{widerThanItsTag, runWiderThanItsTag},
+	{portAlone, runPortAlone},
+	{notEncrypted, runNotEncrypted},
+	{notEnforced, runNotEnforced},
+	{oneIdentityForTwo, runOneIdentityForTwo},
+	{withoutContract, runWithoutContract},
+	{moreThanReceives, runMoreThanReceives},
+	{withoutMechanism, runWithoutMechanism},
+	{thinTransfer, runThinTransfer},
+	{standingDerogation, runStandingDerogation},
+	{outsidePlace, runOutsidePlace},
+	{cannotTellApart, runCannotTellApart},
+	{unseenProcessors, runUnseenProcessors},
+	{inTheURL, runInTheURL},
+	{inTheSpans, runInTheSpans},
+	{intoTests, runIntoTests},
+	{beyondRights, runBeyondRights},
+	{cutOffHolder, runCutOffHolder},
+	{acknowledged, runAcknowledged},
+	{writesWithout, runWritesWithout},
+	{anyRequest, runAnyRequest},
+	{contractEnds, runContractEnds},
+	{idleAcknowledgement, runIdleAcknowledgement},
 }
 
 // Catalogue is every rule of every stage up to this one, by code.
@@ -87,6 +119,8 @@ type Pass struct {
 	reached  []*reach
 	flow     *privacy.Flow
 	sharp    map[*diag.Rule]*diag.Rule // rules about personal data as strict as they are here
+	intents  []*askedFor
+	callers  map[*syntax.Endpoint][]*model.Access
 }
 
 // withheld is an access, or the part of it that comes from one workload.

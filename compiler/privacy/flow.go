@@ -242,7 +242,7 @@ func discards(d *model.Declassification) bool { return d.Doc.Method.Value == "di
 // yet, nil where there is none. Such data is counted as far as the caller and no farther: its own callers are told when it takes
 // the category up.
 func (f *Flow) Acknowledgement(step Step) *model.Acknowledgement {
-	if step.Access == nil || step.Writes || step.From.PersonalData == nil {
+	if step.Access == nil || step.Writes || step.To == nil || step.From.PersonalData == nil {
 		return nil
 	}
 	for _, k := range step.From.PersonalData.Acknowledgements {

@@ -148,6 +148,11 @@ func decodeStruct(v reflect.Value, n *node) {
 	}
 }
 
+func (a *Acknowledgement) decode(n *node) {
+	decodeStruct(reflect.ValueOf(a).Elem(), n)
+	a.Removal = n.removal()
+}
+
 // field is a field of a struct that stands in documents.
 type field struct {
 	key   string

@@ -22,3 +22,27 @@ func RemoveItem(l List[Text], item Text) *diag.Fix {
 	}
 	return &diag.Fix{Title: fmt.Sprintf("remove %q", item.Value), Edits: []diag.Edit{{Span: span}}}
 }
+
+// removal is the fix that takes an item out of its sequence, with what stands between it and the item before; the only one goes with
+// the field that has the sequence.
+func (n *node) removal() *diag.Fix {
+	at := n
+	if p := n.parent; p == nil || len(p.items) == 1 && (p.parent == nil || p.parent.kind != mapping || len(p.parent.items) == 1) {
+		return nil
+	} else if len(p.items) == 1 {
+		at = p
+	}
+	span, siblings := at.span, at.parent.items
+	start := func(i int) diag.Pos {
+		if at.parent.kind == mapping {
+			return at.parent.keys[i].span.Start
+		}
+		return siblings[i].span.Start
+	}
+	if at.at > 0 {
+		span.Start = siblings[at.at-1].span.End
+	} else {
+		span.Start, span.End = start(0), start(1)
+	}
+	return &diag.Fix{Title: "take the entry away", Edits: []diag.Edit{{Span: span}}}
+}

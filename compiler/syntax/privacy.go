@@ -68,6 +68,8 @@ type Acknowledgement struct {
 	Categories List[Text]
 	Since      Text
 	Span       diag.Span `yaml:"-"`
+	// Removal takes the entry away, and with the last one the list.
+	Removal *diag.Fix `yaml:"-"`
 }
 
 // Privacy is what the organisation decides about personal data once for everybody.
