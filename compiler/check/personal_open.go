@@ -118,9 +118,9 @@ var portAlone = &diag.Rule{
 }
 
 func runWiderThanItsTag(p *Pass) {
-	p.eachWider(true, func(e, o *model.Endpoint, over []string, accesses []*model.Access) {
+	p.eachLeak(true, func(e, o *model.Endpoint, over []string, accesses []*model.Access) {
 		p.object(e.Key.Span, diag.Finding{
-			Message: fmt.Sprintf("%s lets in requests of %s, which carries %s, and its tag does not", e, o, listed(over)),
+			Message: fmt.Sprintf("%s lets in requests of %s, which carries %s, and its own tag does not", e, o, listed(over)),
 			Help:    "give the two paths or methods that do not overlap, or tag it with all that can be reached by it",
 			Related: []diag.Related{{Span: o.Key.Span, Message: "the endpoint that carries more"}},
 			Items:   names(accesses),
@@ -130,7 +130,7 @@ func runWiderThanItsTag(p *Pass) {
 }
 
 func runPortAlone(p *Pass) {
-	p.eachWider(false, func(e, o *model.Endpoint, over []string, accesses []*model.Access) {
+	p.eachLeak(false, func(e, o *model.Endpoint, over []string, accesses []*model.Access) {
 		p.object(e.Key.Span, diag.Finding{
 			Message: fmt.Sprintf("%s is on one TCP port with %s, which carries %s: the mesh lets its callers reach that too", e, o, listed(over)),
 			Help:    "put them on ports of their own, or tag both with all that the port carries",
@@ -141,33 +141,58 @@ func runPortAlone(p *Pass) {
 	})
 }
 
-// eachWider visits the endpoints whose requests are partly those of another one that carries more, with what and with the accesses
-// that are to it alone: whoever may call both gets nothing more by it.
-func (p *Pass) eachWider(toldApart bool, visit func(e, o *model.Endpoint, over []string, accesses []*model.Access)) {
+// eachLeak visits the endpoints some of whose requests are another one's that carries more, each pair once, with what it carries more
+// and with the accesses to the first alone: whoever may call both gets nothing more by it.
+func (p *Pass) eachLeak(toldApart bool, visit func(e, o *model.Endpoint, over []string, accesses []*model.Access)) {
 	f := p.personal()
 	if f == nil {
 		return
 	}
 	callers := p.byEndpoint(f)
+	alone := func(e, o *model.Endpoint) []*model.Access {
+		return slices.DeleteFunc(slices.Clone(callers[e.Doc]), func(a *model.Access) bool {
+			return slices.ContainsFunc(callers[o.Doc], func(b *model.Access) bool { return b.Caller == a.Caller })
+		})
+	}
 	eachService(p.Estate, func(s *model.Service) {
 		if len(f.Exposed(s)) == 0 || pathBytes(s) > largestEndpoints {
 			return // nothing to leak, or refused as a whole
 		}
-		for _, e := range s.Endpoints {
-			for _, o := range s.Endpoints {
-				if e == o || e.Broken || o.Broken || (e.Port.HTTP() && o.Port.HTTP()) != toldApart {
+		for i, e := range s.Endpoints {
+			for _, o := range s.Endpoints[:i] {
+				if e.Broken || o.Broken || (e.Port.HTTP() && o.Port.HTTP()) != toldApart || !e.Overlaps(o) {
 					continue
 				}
-				over := vocabulary.CoveredBy(f.Tagged(o), f.Tagged(e))
-				if len(over) == 0 || !e.Overlaps(o) {
-					continue
+				there, back := leak(f, e, o), leak(f, o, e)
+				switch {
+				case len(there) > 0 && len(back) > 0:
+					visit(e, o, there, slices.Concat(alone(e, o), alone(o, e)))
+				case len(there) > 0:
+					visit(e, o, there, alone(e, o))
+				case len(back) > 0:
+					visit(o, e, back, alone(o, e))
 				}
-				visit(e, o, over, slices.DeleteFunc(slices.Clone(callers[e.Doc]), func(a *model.Access) bool {
-					return slices.ContainsFunc(callers[o.Doc], func(b *model.Access) bool { return b.Caller == a.Caller })
-				}))
 			}
 		}
 	})
+}
+
+// leak is what callers of an endpoint get beyond its tag, where its requests are partly another one's. Where all of them are, its tag
+// is the narrower word for them, and right.
+func leak(f *privacy.Flow, e, o *model.Endpoint) []string {
+	if within(e, o) && !within(o, e) {
+		return nil
+	}
+	return vocabulary.CoveredBy(f.Tagged(o), f.Tagged(e))
+}
+
+// within reports whether all requests of an endpoint are another one's too, where the two overlap.
+func within(e, o *model.Endpoint) bool {
+	methods := o.Methods == nil || e.Methods != nil && !slices.ContainsFunc(e.Methods, func(m string) bool { return !slices.Contains(o.Methods, m) })
+	paths := o.Paths == nil || e.Paths != nil && !slices.ContainsFunc(e.Paths, func(q model.Pattern) bool {
+		return !slices.ContainsFunc(o.Paths, func(w model.Pattern) bool { return w.Covers(q) })
+	})
+	return methods && paths
 }
 
 var anyRequest = &diag.Rule{

@@ -304,7 +304,7 @@ func runCannotTellApart(p *Pass) {
 		}
 		to := in.accesses[0].Callee().Key()
 		f := x.finding(
-			fmt.Sprintf("%s reads %s, which %s, and %s cannot tell it from %s in %s: they share a trust domain", in.caller.Key(), listed(x.categories), x.where(), callee.Name, in.caller.Key(), x.places()),
+			fmt.Sprintf("%s asks for %s, which %s, and %s cannot tell it from %s in %s: they share a trust domain", in.caller.Key(), listed(x.categories), x.where(), callee.Name, in.caller.Key(), x.places()),
 			"give it a service account of its own there (`per:`), do not deploy it there, or let the platform give the clusters distinct trust domains with skipValidateTrustDomain",
 			in.caller.Object(), "spec.intents["+to+"]/trustDomain")
 		f.Related = append(f.Related, diag.Related{Span: x.clusters[0].Doc.Spec.TrustDomain.Span, Message: "its trust domain there"})

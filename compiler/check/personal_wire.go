@@ -39,7 +39,7 @@ func runNotEnforced(p *Pass) {
 	p.eachExposedWorkload(func(w *model.Workload) bool { return w.Stages.Authz != model.AuthzEnforce },
 		func(s *model.Service, ws []*model.Workload, what []string, _ []*model.Access) {
 			p.object(stageSpan(s, ws[0].Stages.AuthzBy), diag.Finding{
-				Message: fmt.Sprintf("%s serves %s in %s at authz: %s and mtls: %s, so anybody can reach it", s.Key(), listed(what), clusterNames(ws), ws[0].Stages.Authz, ws[0].Stages.MTLS),
+				Message: fmt.Sprintf("%s serves %s in %s at authz: %s and mtls: %s: nothing keeps others out", s.Key(), listed(what), clusterNames(ws), ws[0].Stages.Authz, ws[0].Stages.MTLS),
 				Help:    "go on to authz: enforce; until then every register says that its accesses are not enforced",
 				Items:   unique(strings.Split(clusterNames(ws), ", ")),
 				Objects: []string{s.Object()}, Field: "stages.authz",
