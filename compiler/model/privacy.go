@@ -28,6 +28,10 @@ type Activity struct {
 	// Compatible are the Activities whose data may be processed further for this one.
 	Compatible []*Activity
 	Approval   *Approval
+	// Basis and Condition are its grounds of Articles 6(1) and 9(2), nil where none is named, or none of the name is known.
+	Basis, Condition *vocabulary.Code
+	// Unsure says that a word of it resolved nowhere: what seems to be missing may be meant by it.
+	Unsure bool
 }
 
 // Party is one legal person.
@@ -35,6 +39,8 @@ type Party struct {
 	Doc      *syntax.Party
 	Name     string
 	Receives []string
+	// Mechanism allows transfers to it, nil where none is named, or none of the name is known.
+	Mechanism *vocabulary.Code
 }
 
 // Approval is a decision.

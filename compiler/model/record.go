@@ -80,6 +80,8 @@ func (r *resolver) resolveParties(docs []*syntax.Party) {
 		r.inPrivacy(object, d.Header)
 		p := &Party{Doc: d, Name: name}
 		p.Receives, _ = r.categories(d.Spec.Receives, object, "spec.receives")
+		p.Mechanism = r.code(mechanism, d.Spec.Transfer.Mechanism, object, "spec.transfer.mechanism")
+		r.country(d.Spec.Country, object, "spec.country")
 		r.parties[name] = p
 		r.estate.Parties = append(r.estate.Parties, p)
 	}
@@ -98,6 +100,7 @@ func (r *resolver) resolveApprovals(docs []*syntax.Approval) {
 		a := &Approval{Doc: d, Name: name}
 		a.Categories, _ = r.categories(d.Spec.Covers.Categories, object, "spec.covers.categories")
 		r.partyList(d.Spec.Covers.Parties, object, "spec.covers.parties")
+		r.places(d.Spec.Covers.Places, object, "spec.covers.places")
 		r.approvals[name] = a
 		r.estate.Approvals = append(r.estate.Approvals, a)
 	}
@@ -113,6 +116,7 @@ func (r *resolver) resolveActivities(docs []*syntax.Activity) {
 		}
 		object := "Activity " + name
 		r.inPrivacy(object, d.Header)
+		before := r.slips
 		a := &Activity{Doc: d, Name: name}
 		a.Purpose, _ = r.term(r.estate.Privacy.Uses, "data use", d.Spec.Purpose, object, "spec.purpose")
 		for _, t := range d.Spec.Subjects.Items {
@@ -124,6 +128,10 @@ func (r *resolver) resolveActivities(docs []*syntax.Activity) {
 		a.Controllers = r.partyList(d.Spec.Controllers, object, "spec.controllers")
 		a.Recipients = r.partyList(d.Spec.Recipients, object, "spec.recipients")
 		a.Approval = r.approval(d.Spec.Approval, object, "spec.approval")
+		a.Basis = r.code(legalBasis, d.Spec.LegalBasis.Code, object, "spec.legalBasis.code")
+		a.Condition = r.code(condition, d.Spec.Condition.Code, object, "spec.condition.code")
+		r.places(d.Spec.Stays, object, "spec.stays")
+		a.Unsure = r.slips > before
 		r.activities[name] = a
 		r.estate.Activities = append(r.estate.Activities, a)
 	}
@@ -146,6 +154,7 @@ func (r *resolver) resolveActivities(docs []*syntax.Activity) {
 func (r *resolver) resolvePersonalData() {
 	for _, c := range r.estate.Clusters {
 		c.Operator = r.party(c.Doc.Spec.Operator, "Cluster "+c.Name, "spec.operator")
+		r.country(c.Doc.Spec.Country, "Cluster "+c.Name, "spec.country")
 	}
 	for _, m := range r.estate.Meshes {
 		for _, s := range m.Services {

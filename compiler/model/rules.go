@@ -73,7 +73,7 @@ var (
 	}
 	UnknownTerm = &diag.Rule{
 		Code: "PII-002", Name: "unknown-term", Effect: diag.Withhold, Mends: true,
-		Title: "a data category, data use or data subject is none of the vocabulary",
+		Title: "a word about personal data is none of the vocabulary: a category, a use, a subject, a legal ground or a country",
 		Why:   "The record of processing is kept in defined terms (GDPR Article 30(1)(b) and (c)). Passing over a word that nobody knows would untag what it stands at, so the endpoint is closed.",
 	}
 	MovedTerm = &diag.Rule{

@@ -123,6 +123,14 @@ func (d *document) unknown(rule *diag.Rule, n *node, message string, candidates 
 
 // name puts the document's name on its findings: with the code and the field it is what a finding is known by.
 func (d *document) name() {
+	object := d.object()
+	for i := range d.diags {
+		d.diags[i].Objects = []string{object}
+	}
+}
+
+// object is what the document is called, its file's name where it has none.
+func (d *document) object() string {
 	object := d.file
 	name := d.root.get("metadata").get("name")
 	if d.kind != nil && name != nil && name.kind == scalar {
@@ -131,7 +139,5 @@ func (d *document) name() {
 			object = d.kind.Name + " " + namespace.value + "/" + name.value
 		}
 	}
-	for i := range d.diags {
-		d.diags[i].Objects = []string{object}
-	}
+	return object
 }

@@ -50,6 +50,8 @@ type Tree struct {
 	Approvals  []*Approval
 	// Ignores are the `# writ:ignore` comments of all files.
 	Ignores []diag.Ignore
+	// Literals are the numbers that look like somebody's.
+	Literals []Literal
 	// Sources are the bytes of every file that was read, by path: what snippets are cut from and edits apply to.
 	Sources map[string][]byte
 }

@@ -46,6 +46,7 @@ func Parse(ctx context.Context, fsys fs.FS) (*Tree, diag.List) {
 		documents += f.documents
 		diags = append(diags, f.diags...)
 		tree.Ignores = append(tree.Ignores, f.ignores...)
+		tree.Literals = append(tree.Literals, f.literals...)
 		for _, d := range f.decoded {
 			tree.add(d)
 		}
@@ -154,6 +155,7 @@ type file struct {
 	documents int   // that were seen, right or wrong
 	decoded   []any // pointers to the structs of kinds.go
 	ignores   []diag.Ignore
+	literals  []Literal
 	diags     diag.List
 	more      int // findings that are counted alone
 }
@@ -252,6 +254,7 @@ func parseFile(name string, data []byte) file {
 	}
 	if fault == nil {
 		f.ignored(src, nodes)
+		f.literals = literals(src, nodes)
 	}
 	f.cut(maxFindings)
 	f.tellMore(name)

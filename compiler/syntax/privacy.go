@@ -127,6 +127,7 @@ type ActivitySpec struct {
 	LegalBasis     LegalGround
 	Condition      LegalGround
 	Statute        Text
+	AgeCheck       Text
 	Retention      Retention
 	CompatibleWith List[Compatible]
 	Recipients     List[Text]
