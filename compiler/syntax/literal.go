@@ -12,7 +12,7 @@ import (
 type Literal struct {
 	What string // what it looks like: a card number, an IBAN, a BSN
 	Span diag.Span
-	// Object is the document that it stands in or before, "" where none follows.
+	// Object is the document that it stands in or before, or behind the last one; "" where there is none.
 	Object string
 }
 
@@ -202,14 +202,19 @@ func mod97(iban []byte) bool {
 	return rest == 1
 }
 
-// objectAt is the document that the offset lies in or before.
+// objectAt is the document that the offset lies in or before, the last one behind all.
 func objectAt(roots []*node, offset int) string {
+	object := ""
 	for _, root := range roots {
-		if root.kind == mapping && root.span.End.Offset() > offset {
-			return (&document{root: root, kind: kindOf(root)}).object()
+		if root.kind != mapping {
+			continue
+		}
+		object = (&document{root: root, kind: kindOf(root)}).object()
+		if root.span.End.Offset() > offset {
+			break
 		}
 	}
-	return ""
+	return object
 }
 
 func kindOf(root *node) *Kind {

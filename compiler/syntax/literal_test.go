@@ -65,7 +65,7 @@ func TestNumbersHaveTheirDocuments(t *testing.T) {
 	for _, l := range tree.Literals {
 		got = append(got, l.Object+": "+l.What)
 	}
-	want := []string{"Mesh a: " + bsn, "Mesh b: " + bsn, ": " + card}
+	want := []string{"Mesh a: " + bsn, "Mesh b: " + bsn, "Mesh b: " + card}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s", strings.Join(got, "\n"))
 	}
