@@ -40,7 +40,7 @@ func Rules() []Doc {
 // away by an empty file.
 func Surroundings(code string) []txtar.File {
 	all := archive("base")
-	if strings.HasPrefix(code, "PII-") {
+	if strings.HasPrefix(code, "PII-") || slices.Contains([]string{"REF-011", "REF-012", "REF-013"}, code) {
 		for _, f := range archive("personal") {
 			all = slices.DeleteFunc(all, func(under txtar.File) bool { return under.Name == f.Name })
 			all = append(all, f)

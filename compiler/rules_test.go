@@ -35,8 +35,15 @@ var generated = map[string]func(testing.TB) (bad, good fs.FS){
 		return with(t, checkoutFile, string(base(t)[checkoutFile].Data)+strings.Repeat("---\nkind: Servcie\n", 200)), base(t)
 	},
 	"PRV-005": manyLabels,
+	"PII-093": func(testing.TB) (bad, good fs.FS) { // no document makes a table old
+		estate := layOver(fstest.MapFS{}, Surroundings("PII-093"))
+		return estate, estate
+	},
 	"SYN-008": func(t testing.TB) (bad, good fs.FS) { return fstest.MapFS{}, base(t) },
 }
+
+// days are when the bad example is bad, where that is the day's doing.
+var days = map[string]string{"PII-093": "2028-01-01"}
 
 const checkoutFile = "policies/teams/shop/checkout.yaml"
 
@@ -94,11 +101,17 @@ func TestExamples(t *testing.T) {
 
 func holdExample(t *testing.T, d Doc) {
 	t.Helper()
-	if d.Retired {
+	if d.Retired || d.Later != "" {
 		return
 	}
 	bad, good := examples(t, d)
 	r := mustCompile(t, bad)
+	if day := days[d.Code]; day != "" {
+		var err error
+		if r, err = Compile(t.Context(), bad, Options{AsOf: day}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if d.Base != nil {
 		r = mustCompileAgainst(t, bad, layOver(around(d), d.Base))
 	}

@@ -53,13 +53,14 @@ type ruleJSON struct {
 	Why     string            `json:"why"`
 	Mends   bool              `json:"mends"`
 	Retired bool              `json:"retired"`
+	Later   string            `json:"later"` // what a rule waits for that is not checked yet
 	Bad     map[string]string `json:"bad"`
 	Good    map[string]string `json:"good"`
 	Base    map[string]string `json:"base"` // the revision before, where the rule is about a change
 }
 
 func newRuleJSON(d compiler.Doc) ruleJSON {
-	return ruleJSON{d.Code, d.Name, d.Effect.String(), d.Severity().String(), d.Title, d.Why, d.Mends, d.Retired, contents(d.Bad), contents(d.Good), contents(d.Base)}
+	return ruleJSON{d.Code, d.Name, d.Effect.String(), d.Severity().String(), d.Title, d.Why, d.Mends, d.Retired, d.Later, contents(d.Bad), contents(d.Good), contents(d.Base)}
 }
 
 func contents(files []txtar.File) map[string]string {
@@ -95,8 +96,11 @@ func mends(d compiler.Doc) string {
 }
 
 func title(d compiler.Doc) string {
-	if d.Retired {
+	switch {
+	case d.Retired:
 		return d.Title + " (retired)"
+	case d.Later != "":
+		return d.Title + " (not yet checked)"
 	}
 	return d.Title
 }
@@ -112,6 +116,10 @@ func (a *app) explainRule(ctx context.Context, code string) error {
 		return a.json(newRuleJSON(d))
 	}
 	a.printf("%s %s: %s\n\n%s\n", d.Code, d.Name, title(d), d.Why)
+	if d.Later != "" {
+		a.printf("\nnot yet checked: it %s\n", d.Later)
+		return nil
+	}
 	a.printf("\neffect: %s, told as %s", d.Effect, d.Severity())
 	if d.Mends {
 		a.printf("; writ fix mends it")

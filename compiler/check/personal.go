@@ -26,6 +26,7 @@ func (p *Pass) personal() *privacy.Flow {
 func (p *Pass) object(at diag.Span, f diag.Finding, accesses ...*model.Access) {
 	rule := p.sharpened(p.rule)
 	f.Rule, f.Span = rule, at
+	f.Help += p.announced(rule)
 	p.found.Add(f)
 	if rule.Effect == diag.Report {
 		return

@@ -90,11 +90,41 @@ var Rules = []Rule{
 	{anyRequest, runAnyRequest},
 	{contractEnds, runContractEnds},
 	{idleAcknowledgement, runIdleAcknowledgement},
+
+	{nobodyAnswers, runNobodyAnswers},
+	{staleDeclaration, runStaleDeclaration},
+	{broadTag, runBroadTag},
+	{outsideActivity, runOutsideActivity},
+	{beyondDeclared, runBeyondDeclared},
+	{credentialsHandedOut, runCredentials},
+
+	{incompleteActivity, runIncompleteActivity},
+	{noCondition, runNoCondition},
+	{noAssessment, runNoAssessment},
+	{noStatute, runNoStatute},
+	{noEvidence, runNoEvidence},
+	{nationalNumberWithoutLaw, runNationalNumber},
+	{childrenUnguarded, runChildren},
+	{marketingOnContract, runMarketingOnContract},
+	{unsaidProfiling, runUnsaidProfiling},
+	{unsaidPurpose, runUnsaidPurpose},
+	{vaguePurpose, runVaguePurpose},
+
+	{noApproval, runNoApproval},
+	{approvalEnds, runApprovalEnds},
+	{notCovered, runNotCovered},
+	{officerDecides, runOfficerDecides},
+	{adviceNotFollowed, runAdvice},
+	{notReviewed, runNotReviewed},
+	{nobodyReached, runNobodyReached},
+	{personInRepository, runPersonInRepository},
+	{effectLowered, runEffectLowered},
+	{staleTables, runStaleTables},
 }
 
 // Catalogue is every rule of every stage up to this one, by code.
 func Catalogue() []*diag.Rule {
-	all := slices.Concat(syntax.Rules, model.Rules, ignoreRules)
+	all := slices.Concat(syntax.Rules, model.Rules, ignoreRules, laterRules)
 	for _, r := range Rules {
 		all = append(all, r.Rule)
 	}
@@ -121,6 +151,10 @@ type Pass struct {
 	sharp    map[*diag.Rule]*diag.Rule // rules about personal data as strict as they are here
 	intents  []*askedFor
 	callers  map[*syntax.Endpoint][]*model.Access
+	uses     map[*model.Activity]*use
+	worst    map[worstOf]string
+	claims   []*claim
+	codes    []*diag.Rule // the catalogue
 }
 
 // withheld is an access, or the part of it that comes from one workload.
@@ -154,7 +188,7 @@ type Checked struct {
 
 // Run applies every rule. The findings are complete also where some of them stop.
 func Run(p *Pass) (Checked, diag.List) {
-	p.withheld = map[withheld]*diag.Rule{}
+	p.withheld, p.codes = map[withheld]*diag.Rule{}, Catalogue()
 	for _, r := range Rules {
 		p.rule = r.Rule
 		r.Run(p)

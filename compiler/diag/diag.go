@@ -97,6 +97,8 @@ type Rule struct {
 	Mends bool
 	// Retired codes are no longer raised.
 	Retired bool
+	// Later says what a rule waits for that is not checked yet, "" for one that is.
+	Later string
 }
 
 // Severity is the level of the rule's findings.

@@ -62,7 +62,7 @@ func (o *Outcome) ranked() []*Finding {
 
 // rules is what could have been found and, so that no finding is without its rule, what was, by code.
 func (o *Outcome) rules() []*Rule {
-	all := slices.DeleteFunc(slices.Clone(o.Rules), func(r *Rule) bool { return r.Retired })
+	all := slices.DeleteFunc(slices.Clone(o.Rules), func(r *Rule) bool { return r.Retired || r.Later != "" })
 	for i := range o.Findings {
 		if r := o.Findings[i].Rule; !slices.Contains(all, r) {
 			all = append(all, r)

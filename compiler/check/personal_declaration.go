@@ -1,0 +1,384 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"writ.dev/writ/compiler/diag"
+	"writ.dev/writ/compiler/model"
+	"writ.dev/writ/compiler/privacy"
+	"writ.dev/writ/compiler/privacy/vocabulary"
+	"writ.dev/writ/compiler/syntax"
+)
+
+var nobodyAnswers = &diag.Rule{
+	Code: "PII-090", Name: "nobody-answers", Effect: diag.Report, Level: diag.Error,
+	Title: "policies speak of personal data, and there is no Privacy document",
+	Why:   "Without a Privacy document no rule about personal data is applied, so that teams can adopt the mesh first. A tag that nobody judges looks like one that was judged; and the controller answers for all of it (GDPR Article 5(2)).",
+}
+
+func runNobodyAnswers(p *Pass) {
+	if p.Estate.Privacy.Doc != nil {
+		return
+	}
+	places := speaking(p.Estate.Tree)
+	if len(places) == 0 {
+		return
+	}
+	slices.SortFunc(places, func(a, b diag.Span) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Start, b.Start))
+	})
+	p.Report(places[0], diag.Finding{
+		Message: "this is about personal data, and no Privacy document says who answers for it: none of it is judged",
+		Help:    "write a document of kind Privacy in policies/privacy with the controller and owners; the rules about personal data (writ rules, PII) hold from then on",
+		Objects: []string{"Privacy"},
+	})
+}
+
+// speaking are the first texts of documents that speak of personal data.
+func speaking(t *syntax.Tree) []diag.Span {
+	var all []diag.Span
+	for _, d := range t.Activities {
+		all = append(all, d.Kind.Span)
+	}
+	for _, d := range t.Parties {
+		all = append(all, d.Kind.Span)
+	}
+	for _, d := range t.Approvals {
+		all = append(all, d.Kind.Span)
+	}
+	add := func(at diag.Span) {
+		if !at.IsZero() {
+			all = append(all, at)
+		}
+	}
+	for _, d := range t.Clusters {
+		add(d.Spec.Operator.Span)
+	}
+	for _, d := range t.Services {
+		if x := d.Spec.PersonalData; x != nil {
+			add(x.Span)
+		}
+		for _, e := range d.Spec.Endpoints {
+			for _, c := range []*syntax.Categories{e.Value.Returns, e.Value.Accepts} {
+				if c != nil {
+					add(c.Span)
+				}
+			}
+			if e.Value.Purposes != nil {
+				add(e.Value.Purposes.Span)
+			}
+		}
+		for _, in := range d.Spec.Intents.Items {
+			add(in.Activity.Span)
+		}
+	}
+	return all
+}
+
+var staleDeclaration = &diag.Rule{
+	Code: "PII-003", Name: "stale-declaration", Effect: diag.Report,
+	Title: "a Service says that personal data passes through it, and nothing brings any",
+	Why:   "The record of processing says what is (GDPR Articles 5(1)(d) and 30). To declare too much is safe, and another team's change can be the reason, so it fails nothing.",
+}
+
+func runStaleDeclaration(p *Pass) {
+	f := p.personal()
+	if f == nil {
+		return
+	}
+	waits := waiting(p.Estate)
+	eachDocument(p.Estate, func(in []*model.Service) {
+		s := in[0]
+		if s.PersonalData == nil || s.PersonalData.Unsure || s.Slips {
+			return
+		}
+		var brought []string
+		for _, s := range in {
+			brought = slices.Concat(brought, brings(f, s), waits[s])
+		}
+		for _, x := range s.PersonalData.Processes {
+			if x.Doc.Stored.Value || slices.ContainsFunc(x.Categories, func(c string) bool { return overlaps(c, brought) }) {
+				continue
+			}
+			p.object(x.Doc.Categories.Span, diag.Finding{
+				Message: fmt.Sprintf("%s says that %s passes through it for %s, and no call, endpoint or channel brings any", s.Key(), and(x.Categories), x.Doc.Activity.Value),
+				Help:    "take the entry away, or say how the data comes: accepts on the endpoint that takes it, an intent, or a channel; stored: true where it is kept here",
+				Objects: []string{s.Object()}, Field: "spec.personalData.processes[" + x.Doc.Activity.Value + "]",
+			})
+		}
+	})
+}
+
+// brings is what comes to the Service by its own words and by what it calls. An endpoint that does not say what it has may have any.
+func brings(f *privacy.Flow, s *model.Service) []string {
+	var all []string
+	for _, a := range f.Calls(s) {
+		all = append(all, f.Returns(a.Endpoint)...)
+	}
+	for _, e := range s.Endpoints {
+		if e.Returns == nil && !f.Plain(e) {
+			all = append(all, f.Holds(s)...)
+		}
+		for _, d := range []*model.Data{e.Returns, e.Accepts} {
+			if d != nil {
+				all = append(all, d.Categories...)
+			}
+		}
+	}
+	for _, c := range s.PersonalData.Channels {
+		all = append(all, c.Receives...)
+		for _, end := range f.Ends(c) {
+			all = append(all, end.Sends...)
+		}
+	}
+	return all
+}
+
+func overlaps(category string, with []string) bool {
+	return slices.ContainsFunc(with, func(other string) bool { return vocabulary.Overlap(category, other) })
+}
+
+// waiting is what accesses that wait for consent would bring: either side may come first.
+func waiting(e *model.Estate) map[*model.Service][]string {
+	all := map[*model.Service][]string{}
+	for _, m := range e.Meshes {
+		for _, a := range m.Pending {
+			var moves []string
+			for _, d := range []*model.Data{a.Endpoint.Returns, a.Endpoint.Accepts} {
+				if d != nil {
+					moves = append(moves, d.Categories...)
+				}
+			}
+			if a.Endpoint.Returns == nil && a.Callee().PersonalData != nil {
+				for _, x := range a.Callee().PersonalData.Processes {
+					moves = append(moves, x.Categories...)
+				}
+			}
+			if s := a.Caller.Service; s != nil {
+				all[s] = append(all[s], moves...)
+			}
+		}
+	}
+	return all
+}
+
+var broadTag = &diag.Rule{
+	Code: "PII-004", Name: "broad-tag", Effect: diag.Report,
+	Title: "an endpoint's category is broader than anybody needs",
+	Why:   "Callers are asked for reasons by what an endpoint says that it has. `user` is everything about a person, so every caller would need a reason for everything (GDPR Article 5(1)(c)).",
+}
+
+func runBroadTag(p *Pass) {
+	if p.personal() == nil {
+		return
+	}
+	words := p.Estate.Privacy.Categories
+	eachService(p.Estate, func(s *model.Service) {
+		for _, e := range s.Endpoints {
+			for i, d := range []*model.Data{e.Returns, e.Accepts} {
+				if d == nil {
+					continue
+				}
+				for _, t := range d.Doc.Keys.Items {
+					term, known := words.Find(today(words, t))
+					if worst := words.Highest(term.Key); !known || !term.Vague && (term.Class >= vocabulary.Special || worst < vocabulary.Special) {
+						continue
+					}
+					p.object(t.Span, diag.Finding{
+						Message: fmt.Sprintf("%s of %s is %s, which has everything from %s on", [...]string{"what is returned", "what is accepted"}[i], e, t.Value, some(words.Below(term.Key))),
+						Help:    "say what it is: the narrowest categories that are true",
+						Objects: []string{s.Object()}, Field: fmt.Sprintf("spec.endpoints.%s.%s[%s]", e.Name, [...]string{"returns", "accepts"}[i], t.Value),
+					})
+				}
+			}
+		}
+	})
+}
+
+var outsideActivity = &diag.Rule{
+	Code: "PII-008", Name: "outside-activity", Effect: diag.Withhold,
+	Title: "a Service processes a category that its Activity does not list",
+	Why:   "The Activity's categories are the most that its purpose and legal ground were weighed for (GDPR Articles 5(1)(b), 5(1)(c) and 30(1)(c)).",
+}
+
+func runOutsideActivity(p *Pass) {
+	f := p.personal()
+	if f == nil {
+		return
+	}
+	for _, a := range p.Estate.Activities {
+		if len(a.Doc.Spec.Categories.Items) == 0 {
+			continue // which is the finding
+		}
+		over := map[string][]processed{}
+		for _, x := range p.used(a).processed {
+			for _, c := range vocabulary.CoveredBy(privacy.Personal(x.Categories), a.Categories) {
+				over[c] = append(over[c], x)
+			}
+		}
+		for c, by := range over {
+			accesses := p.affected(by, c)
+			if a.Unsure { // a misspelt category may be the one
+				p.withholdThese(accesses)
+				continue
+			}
+			p.outside(a, c, by, accesses)
+		}
+	}
+}
+
+// outside tells of a category beyond its Activity: the Service that says so, or the Activity where several do, as then it is the
+// Activity, more likely, that changed.
+func (p *Pass) outside(a *model.Activity, category string, by []processed, accesses []*model.Access) {
+	keys := keysOf(by)
+	finding := diag.Finding{
+		Message: fmt.Sprintf("%s processes %s under activity %s, which does not list it", keys[0], category, a.Name),
+		Help:    fmt.Sprintf("process it under an activity that has it, or ask the privacy team to add it to %s", a.Name),
+		Related: []diag.Related{{Span: a.Doc.Spec.Categories.Span, Message: "the most that the activity is about"}},
+		Objects: []string{by[0].service.Object()}, Field: "spec.personalData.processes[" + a.Name + "].categories[" + category + "]",
+	}
+	at := textOf(p.Estate.Privacy.Categories, by[0].Doc.Categories, category)
+	if len(keys) > 1 {
+		finding.Message = fmt.Sprintf("activity %s does not list %s, and %s process it under the activity", a.Name, category, some(keys))
+		finding.Help = "list it here, or have those Services process it under another activity"
+		finding.Objects, finding.Field, finding.Items = []string{"Activity " + a.Name}, "spec.categories["+category+"]", keys
+		finding.Related = nil
+		for _, x := range by {
+			finding.Related = append(finding.Related, diag.Related{Span: textOf(p.Estate.Privacy.Categories, x.Doc.Categories, category), Message: x.service.Key() + " processes it"})
+		}
+		at = a.Doc.Spec.Categories.Span
+	}
+	p.object(at, finding, accesses...)
+}
+
+// affected are the accesses of the Services that carry some of the category.
+func (p *Pass) affected(by []processed, category string) []*model.Access {
+	f := p.personal()
+	var all []*model.Access
+	for _, x := range by {
+		for _, a := range slices.Concat(f.Calls(x.service), f.Callers(x.service)) {
+			if overlaps(category, f.Carries(a)) {
+				all = append(all, a)
+			}
+		}
+	}
+	return all
+}
+
+func (p *Pass) withholdThese(accesses []*model.Access) {
+	for _, a := range accesses {
+		p.Withhold(a)
+	}
+}
+
+// textOf is the item of a list that stands for the category.
+func textOf(words *vocabulary.Taxonomy, l syntax.List[syntax.Text], category string) diag.Span {
+	for _, t := range l.Items {
+		if today(words, t) == category {
+			return t.Span
+		}
+	}
+	return l.Span
+}
+
+var beyondDeclared = &diag.Rule{
+	Code: "PII-009", Name: "beyond-declared", Effect: diag.Withhold,
+	Title: "an endpoint, a channel or an acknowledgement has personal data that its Service does not process",
+	Why:   "A Service cannot hand out what it does not have, nor take what it does not process. One of the two is wrong, and the record of processing with it (GDPR Articles 5(2) and 30(1)).",
+}
+
+func runBeyondDeclared(p *Pass) {
+	if p.personal() == nil {
+		return
+	}
+	eachDocument(p.Estate, func(in []*model.Service) {
+		s := in[0]
+		if s.PersonalData == nil {
+			return // which is the finding
+		}
+		for _, e := range s.Endpoints {
+			p.beyondEndpoint(in, e, "returns", e.Returns)
+			p.beyondEndpoint(in, e, "accepts", e.Accepts)
+		}
+		for _, c := range s.PersonalData.Channels {
+			p.beyondList(s, c.Doc.Sends, c.Sends, "sends %s into channel "+c.Key, "spec.personalData.channels["+c.Doc.Name.Value+"].sends")
+		}
+		for _, k := range s.PersonalData.Acknowledgements {
+			p.beyondList(s, k.Doc.Categories, k.Categories, "acknowledges that "+k.Doc.Caller.Value+" gets %s",
+				"spec.personalData.acknowledges["+k.Doc.Caller.Value+"/"+k.Doc.Endpoint.Value+"].categories")
+		}
+	})
+}
+
+func (p *Pass) beyondEndpoint(in []*model.Service, e *model.Endpoint, verb string, d *model.Data) {
+	if d == nil {
+		return
+	}
+	s := in[0]
+	over := slices.DeleteFunc(p.beyond(s, d.Categories), func(c string) bool { return handled(s, e, verb, c) })
+	if len(over) == 0 {
+		return
+	}
+	var accesses []*model.Access
+	for _, a := range p.callersOf(in, e) {
+		if slices.ContainsFunc(over, func(c string) bool { return overlaps(c, p.personal().Carries(a)) }) {
+			accesses = append(accesses, a)
+		}
+	}
+	if s.PersonalData.Unsure {
+		p.withholdThese(accesses)
+		return
+	}
+	p.object(textOf(p.Estate.Privacy.Categories, d.Doc.Keys, over[0]), diag.Finding{
+		Message: fmt.Sprintf("%s %s %s, and %s", e, verb, and(over), does(s, over)),
+		Help:    fmt.Sprintf("add it to personalData.processes under the activity that it is for, or take it from %s", verb),
+		Related: declared(s), Items: over,
+		Objects: []string{s.Object()}, Field: "spec.endpoints." + e.Name + "." + verb,
+	}, accesses...)
+}
+
+// handled reports whether a declassification accounts for the category: one that discards it (what is wrong with that is told there),
+// or one that leaves a pseudonym.
+func handled(s *model.Service, e *model.Endpoint, verb, category string) bool {
+	return slices.ContainsFunc(s.PersonalData.Declassifications, func(d *model.Declassification) bool {
+		switch d.Doc.Method.Value {
+		case "discard":
+			return len(vocabulary.CoveredBy([]string{category}, d.Drops)) == 0
+		case "pseudonymise":
+			return verb == "returns" && vocabulary.Covers(privacy.Pseudonymous, category) && slices.Contains(d.Endpoints, e)
+		}
+		return false
+	})
+}
+
+func (p *Pass) beyondList(s *model.Service, l syntax.List[syntax.Text], keys []string, does, field string) {
+	over := p.beyond(s, keys)
+	if len(over) == 0 || s.PersonalData.Unsure {
+		return
+	}
+	p.object(textOf(p.Estate.Privacy.Categories, l, over[0]), diag.Finding{
+		Message: fmt.Sprintf("%s "+does+", and does not say that it processes it", s.Key(), and(over)),
+		Help:    "add it to personalData.processes under the activity that it is for, or take it away here",
+		Related: declared(s), Items: over,
+		Objects: []string{s.Object()}, Field: field,
+	})
+}
+
+func does(s *model.Service, over []string) string {
+	if s.PersonalData.None() {
+		return s.Key() + " says that it processes no personal data"
+	}
+	return fmt.Sprintf("%s does not say that it processes %s", s.Key(), map[bool]string{true: "it", false: "them"}[len(over) == 1])
+}
+
+func declared(s *model.Service) []diag.Related {
+	d := s.PersonalData.Doc
+	at := d.Processes.Span
+	if s.PersonalData.None() {
+		at = d.None.Span
+	}
+	return []diag.Related{{Span: at, Message: strings.TrimSpace("what " + s.Key() + " says that it processes")}}
+}
