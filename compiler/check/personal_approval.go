@@ -47,6 +47,13 @@ func (c *claim) because(reason string, facts ...fact) {
 	c.facts = append(c.facts, facts...)
 }
 
+// relate names a place that belongs to the claim, once.
+func (c *claim) relate(at diag.Span, message string) {
+	if r := (diag.Related{Span: at, Message: message}); !slices.Contains(c.related, r) {
+		c.related = append(c.related, r)
+	}
+}
+
 // claimed is all that needs an approval.
 func (p *Pass) claimed() []*claim {
 	if p.personal() == nil || p.claims != nil {
@@ -95,8 +102,7 @@ func (p *Pass) claimOfActivity(a *model.Activity) *claim {
 		}
 		c.because(fmt.Sprintf("%s sends %s to %s", ch.Service.Key(), and(sends), ch.Party.Name),
 			append(recipientFacts(ch.Party, sends), fact{factService, ch.Service.Key(), ""})...)
-		c.related = append(c.related, diag.Related{Span: ch.Doc.Party.Span, Message: fmt.Sprintf("%s sends to %s by channel %s", ch.Service.Key(), ch.Party.Name, ch.Key)})
-		c.facts = append(c.facts, placesOf(ch.Service)...)
+		c.relate(ch.Doc.Party.Span, fmt.Sprintf("%s sends to %s by channel %s", ch.Service.Key(), ch.Party.Name, ch.Key))
 	}
 	return c
 }
@@ -119,13 +125,13 @@ func (p *Pass) claimSensitive(c *claim, a *model.Activity) {
 	for _, s := range facts {
 		c.because("it "+s.says, fact{factCategory, s.category, ""})
 		if !s.own {
-			c.related = append(c.related, diag.Related{Span: s.at, Message: "it " + s.says})
+			c.relate(s.at, "it "+s.says)
 		}
 	}
 	for _, x := range p.used(a).processed {
 		if slices.ContainsFunc(slices.Concat(x.Categories, x.MayReveal), func(k string) bool { return words.Highest(k) >= vocabulary.Special }) {
 			c.facts = append(c.facts, fact{factService, x.service.Key(), ""})
-			c.facts = append(c.facts, placesOf(x.service)...)
+			c.facts = append(c.facts, p.placesOf(x.service)...)
 		}
 	}
 	c.accesses = p.used(a).accesses
@@ -149,7 +155,7 @@ func (p *Pass) claimOfDeclassification(in []*model.Service, i int) *claim {
 		}
 	}
 	for _, s := range in {
-		c.facts = append(c.facts, placesOf(s)...)
+		c.facts = append(c.facts, p.placesOf(s)...)
 	}
 	for _, e := range d.Endpoints {
 		c.accesses = append(c.accesses, p.callersOf(in, e)...)
@@ -157,8 +163,8 @@ func (p *Pass) claimOfDeclassification(in []*model.Service, i int) *claim {
 	return c
 }
 
-// placesOf are where a Service runs, and who can look in.
-func placesOf(s *model.Service) []fact {
+// placesOf are the countries abroad where a Service runs, and of those who can look in. At home the controller needs nobody's word.
+func (p *Pass) placesOf(s *model.Service) []fact {
 	var all []fact
 	for _, w := range s.Workloads {
 		all = append(all, fact{factPlace, w.Cluster.Doc.Spec.Country.Value, "of cluster " + w.Cluster.Name})
@@ -166,7 +172,8 @@ func placesOf(s *model.Service) []fact {
 			all = append(all, fact{factPlace, o.Doc.Spec.Country.Value, "of party " + o.Name + ", which runs cluster " + w.Cluster.Name})
 		}
 	}
-	return all
+	home := p.Estate.Privacy.Controller
+	return slices.DeleteFunc(all, func(f fact) bool { return home != nil && f.value == home.Doc.Spec.Country.Value })
 }
 
 var noApproval = &diag.Rule{
