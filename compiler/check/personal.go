@@ -73,7 +73,8 @@ func runUndeclaredService(p *Pass) {
 	if f == nil {
 		return
 	}
-	eachService(p.Estate, func(s *model.Service) {
+	eachDocument(p.Estate, func(in []*model.Service) {
+		s := in[0]
 		if s.PersonalData != nil {
 			return
 		}
@@ -86,6 +87,10 @@ func runUndeclaredService(p *Pass) {
 			finding.Help = fmt.Sprintf("%s comes to it: write personalData: {processes: [{activity: ..., categories: [%s], stored: ...}]}",
 				strings.Join(comes, ", "), strings.Join(comes, ", "))
 		}
-		p.object(s.Doc.Metadata.Name.Span, finding, slices.Concat(f.Calls(s), f.Callers(s))...)
+		var accesses []*model.Access
+		for _, s := range in {
+			accesses = slices.Concat(accesses, f.Calls(s), f.Callers(s))
+		}
+		p.object(s.Doc.Metadata.Name.Span, finding, accesses...)
 	})
 }

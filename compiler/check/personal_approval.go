@@ -118,7 +118,7 @@ func recipientFacts(party *model.Party, categories []string) []fact {
 // claimSensitive claims approval of special categories and convictions, with the Services that process them.
 func (p *Pass) claimSensitive(c *claim, a *model.Activity) {
 	facts := slices.Concat(p.sensitive(a, vocabulary.Special), p.sensitive(a, vocabulary.Criminal))
-	if len(facts) == 0 {
+	if len(facts) == 0 || p.waitsForNarrower(a) {
 		return
 	}
 	words := p.Estate.Privacy.Categories

@@ -92,7 +92,7 @@ func runStaleDeclaration(p *Pass) {
 	waits := waiting(p.Estate)
 	eachDocument(p.Estate, func(in []*model.Service) {
 		s := in[0]
-		if s.PersonalData == nil || s.PersonalData.Unsure || s.Slips {
+		if s.PersonalData == nil || s.PersonalData.Unsure || s.Slips || callsBroken(s) {
 			return
 		}
 		var brought []string
@@ -109,6 +109,13 @@ func runStaleDeclaration(p *Pass) {
 				Objects: []string{s.Object()}, Field: "spec.personalData.processes[" + x.Doc.Activity.Value + "]",
 			})
 		}
+	})
+}
+
+// callsBroken reports whether the Service asks for an endpoint that a finding closes: what it has cannot be told.
+func callsBroken(s *model.Service) bool {
+	return slices.ContainsFunc(s.Intents, func(in *model.Intent) bool {
+		return slices.ContainsFunc(in.Endpoints, func(e *model.Endpoint) bool { return e.Broken })
 	})
 }
 
@@ -188,7 +195,7 @@ func runBroadTag(p *Pass) {
 						continue
 					}
 					p.object(t.Span, diag.Finding{
-						Message: fmt.Sprintf("%s of %s is %s, which has everything from %s on", [...]string{"what is returned", "what is accepted"}[i], e, t.Value, some(words.Below(term.Key))),
+						Message: fmt.Sprintf("%s %s %s, which is any of %s", e, [...]string{"returns", "accepts"}[i], t.Value, some(words.Below(term.Key))),
 						Help:    "say what it is: the narrowest categories that are true",
 						Objects: []string{s.Object()}, Field: fmt.Sprintf("spec.endpoints.%s.%s[%s]", e.Name, [...]string{"returns", "accepts"}[i], t.Value),
 					})

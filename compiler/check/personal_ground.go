@@ -177,7 +177,7 @@ var noAssessment = &diag.Rule{
 
 func runNoAssessment(p *Pass) {
 	p.eachActivity(func(a *model.Activity, controls bool) {
-		if !controls || a.Doc.Spec.Assessment.Reference.Value != "" {
+		if !controls || a.Doc.Spec.Assessment.Reference.Value != "" || p.waitsForNarrower(a) {
 			return
 		}
 		const field, lacks, help = "spec.assessment", "has no assessment", "write assessment: {required: ..., reference: ...}: the impact assessment, or the screening that says that none is required"
