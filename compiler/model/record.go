@@ -275,7 +275,7 @@ func (r *resolver) endpointOf(s *Service, name syntax.Text, object, field string
 	if name.Value == "" || s == nil {
 		return nil
 	}
-	if e := s.endpoints[name.Value]; e != nil {
+	if e := s.Endpoint(name.Value); e != nil {
 		return e
 	}
 	r.unknownEndpoint(UnknownEndpoint, s, name, object, field)
