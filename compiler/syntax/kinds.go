@@ -141,6 +141,7 @@ type MeshSpec struct {
 	Stages         Stages
 	Strict         Bool
 	Delivery       Text // carried or published
+	Owners         List[Text]
 	Infrastructure List[Infrastructure]
 	Reachable      List[Text] // namespace/host that every scoped caller may reach
 	Exceptions     List[Exception]

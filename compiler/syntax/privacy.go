@@ -89,7 +89,9 @@ type PrivacySpec struct {
 	Rights     Text // namespace/name of the Service that answers data subjects
 	Notice     Int  // days; 30 unless said
 	Effects    List[Effect]
-	Span       diag.Span `yaml:"-"`
+	// ReviewAlone are kinds of weakening that need no Approval.
+	ReviewAlone List[Text]
+	Span        diag.Span `yaml:"-"`
 }
 
 // OwnTerm is a word of the organisation's own.

@@ -1,0 +1,290 @@
+package weaken
+
+import (
+	"cmp"
+	"slices"
+
+	"writ.dev/writ/compiler/diag"
+	"writ.dev/writ/compiler/model"
+	"writ.dev/writ/compiler/privacy/vocabulary"
+)
+
+func (c *comparison) services() {
+	went := map[*model.Service]bool{}
+	for _, m := range c.after.Meshes {
+		for _, a := range m.Services {
+			before := c.predecessors(a)
+			for _, b := range before {
+				went[b] = true
+				c.service(b, a)
+			}
+			if len(before) == 0 {
+				c.newService(a)
+			}
+		}
+	}
+	for _, m := range c.before.Meshes {
+		for _, b := range m.Services {
+			if !went[b] && b.PersonalData != nil && b.PersonalData.Stores() {
+				c.gone(b)
+			}
+		}
+	}
+}
+
+// predecessors are what a Service was before: the one of its name, and those whose pods it has taken over. Under a new name the same
+// pods have the same data.
+func (c *comparison) predecessors(a *model.Service) []*model.Service {
+	var all []*model.Service
+	for _, m := range c.before.Meshes {
+		for _, b := range m.Services {
+			named := b.Key() == a.Key() && (m.Name == a.Mesh.Name || c.elsewhere(b))
+			if named || b.Namespace.Name == a.Namespace.Name && c.tookOver(b, a) {
+				all = append(all, b)
+			}
+		}
+	}
+	return all
+}
+
+// elsewhere reports whether the Service has left its mesh.
+func (c *comparison) elsewhere(b *model.Service) bool {
+	for _, m := range c.after.Meshes {
+		if m.Name == b.Mesh.Name {
+			return m.Service(b.Key()) == nil
+		}
+	}
+	return true
+}
+
+func (c *comparison) tookOver(b, a *model.Service) bool {
+	for _, w := range a.Workloads {
+		for _, o := range b.Workloads {
+			if w.Cluster.Name == o.Cluster.Name && b.Name != a.Name && slices.Equal(w.Selector, o.Selector) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (c *comparison) serviceDocument(s *model.Service) *document {
+	return &document{c: c, object: s.Object(), name: s.Key(), team: s.Team, at: s.Doc.Metadata.Name.Span}
+}
+
+func (c *comparison) gone(b *model.Service) {
+	d := c.serviceDocument(b)
+	d.at = c.anywhere()
+	for _, t := range c.after.Teams {
+		if t.Name == b.Team.Name {
+			d.at = t.Doc.Metadata.Name.Span
+		}
+	}
+	for _, p := range b.PersonalData.Processes {
+		if p.Doc.Stored.Value {
+			d.loses("Service.metadata", diag.Span{}, p.Doc.Activity.Value, "the Service is gone, and stored %s", p.Categories, nil, same)
+		}
+	}
+}
+
+// newService tells of the recipients of a Service that there was not: all else of it is new and was never protected.
+func (c *comparison) newService(a *model.Service) {
+	if a.PersonalData == nil {
+		return
+	}
+	d := c.serviceDocument(a)
+	for _, ch := range a.PersonalData.Channels {
+		if ch.Party != nil && ch.Party.Doc.Spec.Role.Value != "own" {
+			d.tell("Service.spec.personalData.channels.name", ch.Doc.Name.Span, "+"+ch.Key+"\x00"+ch.Party.Name+"\x00"+list(ch.Sends), "channel "+ch.Key+" is new, with "+ch.Party.Name)
+		}
+	}
+}
+
+func (c *comparison) service(b, a *model.Service) {
+	d := c.serviceDocument(a)
+	if b.PersonalData != nil && a.PersonalData != nil { // else nobody said anything, or PII-001 tells
+		d.personalData(b.PersonalData, a.PersonalData)
+		d.acknowledges(b, a)
+	}
+	for _, e := range a.Endpoints {
+		if e.Broken {
+			continue // what it carries cannot be told, and it is closed
+		}
+		for _, p := range partners(b, e) {
+			d.tags(p.before, e)
+			if len(c.before.flow.Tagged(p.before)) == 0 {
+				continue
+			}
+			if p.named {
+				d.operations(p.before, e)
+			}
+			d.grants(p.before, e)
+		}
+	}
+	if len(c.before.flow.Exposed(b)) > 0 {
+		c.places(d, b, a)
+		c.stages(d, b, a)
+	}
+}
+
+// personalData compares what two revisions of a Service say. A word that is misspelt has a finding of its own, and is no loss.
+func (d *document) personalData(b, a *model.PersonalData) {
+	d.at = cmp.Or(a.Doc.Span, d.at)
+	if a.Unsure {
+		return
+	}
+	d.processes(b, a)
+	d.declassifies(b, a)
+	d.channels(b, a)
+	d.goes("Service.spec.personalData.rights.access", "the endpoint for access", b.Doc.Rights.Access, a.Doc.Rights.Access)
+	d.goes("Service.spec.personalData.rights.erasure", "the endpoint for erasure", b.Doc.Rights.Erasure, a.Doc.Rights.Erasure)
+	d.goes("Service.spec.personalData.rights.rectification", "the endpoint for rectification", b.Doc.Rights.Rectification, a.Doc.Rights.Rectification)
+}
+
+// processed is what a Service processes under one Activity.
+type processed struct {
+	categories, stored, reveals []string
+	at                          diag.Span
+}
+
+func byActivity(d *model.PersonalData) map[string]processed {
+	all := map[string]processed{}
+	for _, p := range d.Processes {
+		name := p.Doc.Activity.Value
+		one := all[name]
+		one.at = p.Doc.Categories.Span
+		one.categories = append(one.categories, p.Categories...)
+		one.reveals = append(one.reveals, p.MayReveal...)
+		if p.Doc.Stored.Value {
+			one.stored = append(one.stored, p.Categories...)
+		}
+		all[name] = one
+	}
+	return all
+}
+
+func (d *document) processes(before, after *model.PersonalData) {
+	now := byActivity(after)
+	for activity, b := range byActivity(before) {
+		a, still := now[activity]
+		field := "Service.spec.personalData.processes.categories"
+		if !still {
+			field = "Service.spec.personalData.processes.activity"
+		}
+		if after.None() {
+			field = "Service.spec.personalData.none"
+		}
+		d.loses(field, a.at, activity, "it no longer says that it processes %s for "+activity, vocabulary.Minimal(b.categories), a.categories, vocabulary.Covers)
+		kept := both(a.categories, b.stored)
+		d.loses("Service.spec.personalData.processes.stored", a.at, activity, "it no longer says that it stores %s for "+activity, kept, a.stored, vocabulary.Covers)
+		if still {
+			d.loses("Service.spec.personalData.processes.mayReveal", a.at, activity, "it no longer says that its data for "+activity+" may reveal %s", b.reveals, a.reveals, vocabulary.Covers)
+		}
+	}
+}
+
+// both is what lies in one set of keys and in the other.
+func both(a, b []string) []string {
+	var all []string
+	for _, x := range a {
+		for _, y := range b {
+			switch {
+			case vocabulary.Covers(x, y):
+				all = append(all, y)
+			case vocabulary.Covers(y, x):
+				all = append(all, x)
+			}
+		}
+	}
+	return vocabulary.Minimal(all)
+}
+
+func (d *document) declassifies(before, after *model.PersonalData) {
+	const field = "Service.spec.personalData.declassifies."
+	for _, a := range after.Declassifications {
+		i := slices.IndexFunc(before.Declassifications, func(o *model.Declassification) bool { return o.Name == a.Name })
+		if i < 0 {
+			d.tell(field+"name", a.Doc.Name.Span, "+"+a.Name+"\x00"+a.Doc.Method.Value+"\x00"+list(a.Drops)+"\x00"+list(values(a.Doc.Endpoints)),
+				"declassification "+a.Name+" is new: "+a.Doc.Method.Value+" of "+list(a.Drops))
+			continue
+		}
+		b := before.Declassifications[i]
+		d.gains(field+"drops", a.Doc.Drops.Span, a.Name, a.Name+" drops %s", b.Drops, a.Drops, vocabulary.Covers)
+		d.changes(field+"method", a.Name, "the method of "+a.Name, b.Doc.Method, a.Doc.Method)
+		d.gains(field+"endpoints", a.Doc.Endpoints.Span, a.Name, a.Name+" holds for %s", values(b.Doc.Endpoints), values(a.Doc.Endpoints), same)
+		d.changes(field+"approval", a.Name, "the Approval of "+a.Name, b.Doc.Approval, a.Doc.Approval)
+	}
+}
+
+func (d *document) channels(before, after *model.PersonalData) {
+	const field = "Service.spec.personalData.channels."
+	find := func(all []*model.Channel, key string) *model.Channel {
+		i := slices.IndexFunc(all, func(o *model.Channel) bool { return o.Key == key })
+		if i < 0 {
+			return nil
+		}
+		return all[i]
+	}
+	for _, a := range after.Channels {
+		b := find(before.Channels, a.Key)
+		if b == nil {
+			d.tell(field+"name", a.Doc.Name.Span, "+"+a.Key+"\x00"+a.Doc.Party.Value+"\x00"+list(a.Sends), "channel "+a.Key+" is new")
+			continue
+		}
+		d.gains(field+"sends", a.Doc.Sends.Span, a.Key, "%s goes into channel "+a.Key, b.Sends, a.Sends, vocabulary.Covers)
+		d.loses(field+"receives", a.Doc.Name.Span, a.Key, "it no longer says that it takes %s from channel "+a.Key, b.Receives, a.Receives, vocabulary.Covers)
+		if b.Doc.Receives != nil && a.Doc.Receives == nil {
+			d.tell(field+"receives", a.Doc.Name.Span, "-"+a.Key, "it no longer says that it takes anything from channel "+a.Key)
+		}
+		switch {
+		case b.Doc.Party.Value == "" && a.Doc.Party.Value != "":
+			d.tell(field+"party", a.Doc.Party.Span, "+"+a.Key+"\x00"+a.Doc.Party.Value, a.Doc.Party.Value+" is at the other end of channel "+a.Key)
+		default:
+			d.changes(field+"party", a.Key, "the other end of channel "+a.Key, b.Doc.Party, a.Doc.Party)
+		}
+		d.changes(field+"activity", a.Key, "what channel "+a.Key+" is for", b.Doc.Activity, a.Doc.Activity)
+	}
+	for _, b := range before.Channels {
+		if find(after.Channels, b.Key) == nil {
+			d.tell(field+"receives", diag.Span{}, "-"+b.Key+"\x00gone", "channel "+b.Key+" is no longer said")
+		}
+	}
+}
+
+// acknowledges compares the callers that keep an access which they do not declare. One that had the access before the endpoint had
+// the data is what acknowledgements are for; any other is let in past the rule.
+func (d *document) acknowledges(b, a *model.Service) {
+	const field = "Service.spec.personalData.acknowledges."
+	for _, k := range a.PersonalData.Acknowledgements {
+		if k.Caller == nil || k.Endpoint == nil {
+			continue // which is told, and acknowledges nothing
+		}
+		var had []string
+		for _, o := range b.PersonalData.Acknowledgements {
+			if o.Caller != nil && o.Endpoint != nil && o.Caller.Key() == k.Caller.Key() && o.Endpoint.Name == k.Endpoint.Name {
+				had = append(had, o.Categories...)
+			}
+		}
+		was := d.c.access(k.Caller, b, k.Endpoint.Name)
+		for _, category := range outside(k.Categories, had, vocabulary.Covers) {
+			switch {
+			case was == nil:
+				d.tell(field+"caller", k.Doc.Caller.Span, "+"+k.Caller.Key()+"\x00"+k.Endpoint.Name+"\x00"+category,
+					k.Caller.Key()+" gets "+category+" from "+k.Endpoint.Name+" undeclared, and did not call it before")
+			case slices.ContainsFunc(d.c.before.flow.Returns(was.Endpoint), func(wide string) bool { return vocabulary.Overlap(wide, category) }):
+				d.tell(field+"categories", k.Doc.Categories.Span, "+"+k.Caller.Key()+"\x00"+k.Endpoint.Name+"\x00"+category,
+					k.Caller.Key()+" gets "+category+" from "+k.Endpoint.Name+" undeclared, which had it before")
+			}
+		}
+	}
+}
+
+// access is the access of a Service to an endpoint in the earlier revision, nil where there was none.
+func (c *comparison) access(caller, callee *model.Service, endpoint string) *model.Access {
+	for _, x := range c.before.flow.Callers(callee) {
+		if s := x.Caller.Service; s != nil && s.Key() == caller.Key() && x.Endpoint.Name == endpoint {
+			return x
+		}
+	}
+	return nil
+}
