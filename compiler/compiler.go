@@ -13,8 +13,9 @@
 //	emit.Compare   files, out/      -> Drift      what out/ lacks, and what it has too much
 //	prove.Equal    bytes, Estate    -> Proof      what out/ will hold allows exactly what is meant: read back, and compared
 //
-// With a base revision two more follow: prove.OnTheWay asks what a cluster could go through while it holds some of the base's objects
-// and some of the new ones, and diff.Compare who gains and who loses access.
+// With a base revision three more follow: prove.OnTheWay asks what a cluster could go through while it holds some of the base's objects
+// and some of the new ones, weaken.Compare what the change takes away from the protection of personal data, and diff.Compare who gains
+// and who loses access.
 //
 // A stage tells everything that it finds and then, if anything stops, ends the row: what follows would only repeat the same
 // mistake in other words. Three kinds of failure have three ways: the author's mistake is a diag.Finding, the world's is an
@@ -69,10 +70,12 @@ type Result struct {
 	// Proof says that Files, with what else lies in out/, allow exactly what the documents mean; nil where no proof was tried.
 	Proof *prove.Proof
 
-	known   map[string]bool // fingerprints of the base's findings; nil without a base
-	estate  *model.Estate   // nil where a finding stops
-	gone    *forgotten      // nil where no source is
-	checked check.Checked
+	known  map[string]bool // fingerprints of the base's findings; nil without a base
+	estate *model.Estate   // nil where a finding stops
+	// resolved is the estate as far as its names resolve, nil where its documents cannot be read.
+	resolved *model.Estate
+	gone     *forgotten // nil where no source is
+	checked  check.Checked
 }
 
 // Stats counts what was compiled. Services are documents, Workloads are Services in clusters; Accesses are those that are
@@ -126,6 +129,9 @@ func compileBoth(ctx context.Context, fsys fs.FS, opts Options) (*Result, error)
 		for _, item := range f.Items {
 			r.known[f.Fingerprint()+item] = true
 		}
+	}
+	if err := r.judge(ctx, base, opts, fsys); err != nil {
+		return nil, err
 	}
 	return r, r.tellOwners(opts.Base, fsys)
 }
@@ -181,6 +187,7 @@ func compile(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
 	}
 	opts.Progress.Begin(ctx, "resolving names")
 	estate, found := model.Resolve(tree)
+	r.resolved = estate
 	r.count(estate)
 	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {
 		return r, ctx.Err()

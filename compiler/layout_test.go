@@ -26,6 +26,7 @@ var layout = map[string][]string{
 	"compiler/privacy":        {"compiler/syntax", "compiler/model", "compiler/privacy/vocabulary"},
 	"compiler/check":          {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/privacy", "compiler/privacy/vocabulary"},
 	"compiler/diff":           {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/prove/atoms", "compiler/privacy", "compiler/privacy/vocabulary"},
+	"compiler/weaken":         {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/privacy", "compiler/privacy/vocabulary"},
 	"compiler/query":          {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check"},
 	"compiler/plan":           {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/parallel"},
 	"compiler/istio":          {"compiler/diag", "compiler/plan", "compiler/emit", "compiler/parallel"},
@@ -45,6 +46,7 @@ var layout = map[string][]string{
 	"compiler": {
 		"schema", "compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/plan", "compiler/istio",
 		"compiler/overlay", "compiler/emit", "compiler/parallel", "compiler/prove", "compiler/query", "compiler/diff",
+		"compiler/privacy", "compiler/privacy/vocabulary", "compiler/weaken",
 	},
 	"compiler/lsp": {"schema", "compiler", "compiler/diag"},
 	"cmd/writ":     {"schema", "compiler", "compiler/diag", "compiler/diff", "compiler/emit", "compiler/format", "compiler/gitops", "compiler/lsp", "compiler/prove", "compiler/query"},

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -14,6 +15,7 @@ import (
 
 	"writ.dev/writ/compiler"
 	"writ.dev/writ/compiler/diag"
+	"writ.dev/writ/compiler/gitops"
 )
 
 // fixRounds is how often fixes are applied at most: one may bring about the next, and two that undo each other must not run for
@@ -22,14 +24,24 @@ const fixRounds = 10
 
 func (a *app) fix() *cobra.Command {
 	var dryRun bool
+	var base string
 	cmd := &cobra.Command{
 		Use:   "fix",
 		Short: "Apply the edits that findings carry",
 		Long: "fix applies the edits that findings carry to the documents in policies/, until none is left.\n\n" +
+			"With a base revision it also applies those of findings about the change since: callers of an endpoint that says it has more\n" +
+			"personal data are acknowledged in its Service's document.\n\n" +
 			"With --dry-run it writes nothing, prints the difference, and exits with 1 if there is one.",
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.runFix(cmd.Context(), dryRun) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("base") && base == "" {
+				return errors.New("--base is empty; name a git revision, like main or origin/main")
+			}
+			return a.runFix(cmd.Context(), base, dryRun)
+		},
 	}
+	cmd.Flags().StringVar(&base, "base", "", "the git `REV` that the change is compared with, like main or origin/main")
+	must(cmd.RegisterFlagCompletionFunc("base", cobra.NoFileCompletions))
 	cmd.Flags().BoolVarP(&dryRun, "dry-run", "n", false, "print what would change as a diff")
 	return cmd
 }
@@ -42,13 +54,19 @@ type mended struct {
 	after   map[string][]byte
 }
 
-func (a *app) runFix(ctx context.Context, dryRun bool) error {
+func (a *app) runFix(ctx context.Context, base string, dryRun bool) error {
 	repo, err := a.open()
 	if err != nil {
 		return err
 	}
 	defer repo.Close()
-	m, err := a.mend(ctx, repo.FS())
+	var before fs.FS
+	if base != "" {
+		if before, _, err = gitops.Revision(a.dir, base); err != nil {
+			return err
+		}
+	}
+	m, err := a.mend(ctx, repo.FS(), before)
 	if err != nil {
 		return err
 	}
@@ -62,18 +80,18 @@ func (a *app) runFix(ctx context.Context, dryRun bool) error {
 	if err := a.tellFix(m, dryRun); err != nil {
 		return err
 	}
-	if m.result.Findings.Fails() || dryRun && len(m.after) > 0 {
+	if m.result.Fails() || dryRun && len(m.after) > 0 {
 		return errFails
 	}
 	return nil
 }
 
 // mend applies fixes in memory, round after round, until a compilation carries none that can be applied.
-func (a *app) mend(ctx context.Context, fsys fs.FS) (*mended, error) {
+func (a *app) mend(ctx context.Context, fsys, before fs.FS) (*mended, error) {
 	m := &mended{before: map[string][]byte{}, after: map[string][]byte{}}
 	for range fixRounds {
 		var err error
-		if m.result, err = a.compile(ctx, overlay{fsys, m.after}, nil); err != nil {
+		if m.result, err = a.compile(ctx, overlay{fsys, m.after}, before); err != nil {
 			return nil, err
 		}
 		fixes := diag.Compatible(m.result.Sources, fixesOf(m.result.Findings))
@@ -90,7 +108,7 @@ func (a *app) mend(ctx context.Context, fsys fs.FS) (*mended, error) {
 		}
 	}
 	var err error
-	m.result, err = a.compile(ctx, overlay{fsys, m.after}, nil)
+	m.result, err = a.compile(ctx, overlay{fsys, m.after}, before)
 	return m, err
 }
 

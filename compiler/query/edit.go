@@ -16,8 +16,18 @@ type Change struct {
 	Where string
 }
 
-// entry is a new item of a list: fields in their order, with values as YAML writes them.
-type entry [][2]string
+// Item is a new item of a list: fields in their order, with values as YAML writes them.
+type Item [][2]string
+
+// Append is the edit that adds entries at the end of a list of a mapping, which it begins where it is not written. Span is the
+// mapping's, within its braces where it has any.
+func Append[T any](source []byte, key string, l syntax.List[T], span diag.Span, entries []Item) diag.Edit {
+	var blocks, flows []string
+	for _, e := range entries {
+		blocks, flows = append(blocks, e.block()), append(flows, e.flow())
+	}
+	return placeOf(key, l, span).edit(source, strings.Join(blocks, "\n"), strings.Join(flows, ", "))
+}
 
 // place is a list of a document's spec that an entry can be added to, written or not.
 type place struct {
@@ -32,22 +42,29 @@ func placeOf[T any](key string, l syntax.List[T], spec diag.Span) place {
 }
 
 // add is the change that appends the entry to the list, which it begins where it is not written.
-func (p place) add(source []byte, e entry) Change {
-	c := Change{Lines: e.block(), Where: "at the end of its " + p.key}
+func (p place) add(source []byte, e Item) Change {
+	c := Change{Edit: p.edit(source, e.block(), e.flow()), Lines: e.block(), Where: "at the end of its " + p.key}
 	switch {
 	case p.where.IsZero() && flowed(source, p.spec):
-		c.Edit = insert(p.spec, ", "+p.key+": ["+e.flow()+"]")
 		c.Lines, c.Where = p.key+":\n"+indent(e.block(), 2), "in its spec"
 	case p.where.IsZero():
-		lines := p.key + ":\n" + indent(e.block(), 2)
-		c.Edit = insert(lineEnd(source, p.spec), "\n"+indent(lines, p.spec.Start.Column()-1))
-		c.Lines, c.Where = lines, "at the end of its spec"
-	case p.flow:
-		c.Edit = insert(p.where, ", "+e.flow())
-	default:
-		c.Edit = insert(lineEnd(source, p.where), "\n"+indent(e.block(), p.where.Start.Column()-1))
+		c.Lines, c.Where = p.key+":\n"+indent(e.block(), 2), "at the end of its spec"
 	}
 	return c
+}
+
+// edit adds what is written as a block or in a row, as the list or the mapping around it is.
+func (p place) edit(source []byte, block, flow string) diag.Edit {
+	switch {
+	case p.where.IsZero() && flowed(source, p.spec):
+		return insert(p.spec, ", "+p.key+": ["+flow+"]")
+	case p.where.IsZero():
+		return insert(lineEnd(source, p.spec), "\n"+indent(p.key+":\n"+indent(block, 2), p.spec.Start.Column()-1))
+	case p.flow:
+		return insert(p.where, ", "+flow)
+	default:
+		return insert(lineEnd(source, p.where), "\n"+indent(block, p.where.Start.Column()-1))
+	}
 }
 
 // addWord is the change that appends a word to a list of words.
@@ -61,7 +78,7 @@ func addWord(source []byte, l syntax.List[syntax.Text], word, where string) Chan
 	return c
 }
 
-func (e entry) block() string {
+func (e Item) block() string {
 	var lines []string
 	for i, f := range e {
 		lead := "  "
@@ -73,7 +90,7 @@ func (e entry) block() string {
 	return strings.Join(lines, "\n")
 }
 
-func (e entry) flow() string {
+func (e Item) flow() string {
 	var fields []string
 	for _, f := range e {
 		fields = append(fields, f[0]+": "+f[1])

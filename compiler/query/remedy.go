@@ -78,7 +78,7 @@ func (x *Index) intent(who asker, e *model.Endpoint) Change {
 		}
 	}
 	list, spec := intentList(who.caller)
-	return placeOf("intents", list, spec).add(x.source(spec), entry{
+	return placeOf("intents", list, spec).add(x.source(spec), Item{
 		{"to", e.Service.Key()},
 		{"endpoints", "[" + e.Name + "]"},
 		{"because", reason},
@@ -111,7 +111,7 @@ func (x *Index) grant(who asker, e *model.Endpoint) Change {
 	if o := who.caller.Outsider; o != nil {
 		from = "{outsider: " + o.Name + "}"
 	}
-	return placeOf("grants", s.Doc.Spec.Grants, s.Doc.Spec.Span).add(x.source(s.Doc.Spec.Span), entry{
+	return placeOf("grants", s.Doc.Spec.Grants, s.Doc.Spec.Span).add(x.source(s.Doc.Spec.Span), Item{
 		{"from", from},
 		{"endpoints", "[" + e.Name + "]"},
 	})

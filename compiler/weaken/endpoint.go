@@ -55,7 +55,7 @@ func meet(b, a *model.Endpoint) bool {
 
 // tags compares what an endpoint says that it carries.
 func (d *document) tags(b, a *model.Endpoint) {
-	before, after := d.c.before.flow, d.c.after.flow
+	before, after := d.c.before.Flow, d.c.after.Flow
 	at := a.Key.Span
 	if a.Doc.Returns != nil {
 		at = a.Doc.Returns.Span

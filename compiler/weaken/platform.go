@@ -50,7 +50,7 @@ func (c *comparison) platform() {
 
 // hasData reports whether a Service with personal data lay in the cluster.
 func (c *comparison) hasData(b *model.Cluster) bool {
-	return slices.ContainsFunc(b.Workloads, func(w *model.Workload) bool { return len(c.before.flow.Exposed(w.Service)) > 0 })
+	return slices.ContainsFunc(b.Workloads, func(w *model.Workload) bool { return len(c.before.Flow.Exposed(w.Service)) > 0 })
 }
 
 func (c *comparison) cluster(before, after *model.Cluster) {
@@ -84,7 +84,7 @@ func (c *comparison) namespace(b, a *model.Namespace) {
 	had := false
 	for _, m := range c.before.Meshes {
 		for _, s := range m.Services {
-			had = had || s.Namespace == b && len(c.before.flow.Exposed(s)) > 0
+			had = had || s.Namespace == b && len(c.before.Flow.Exposed(s)) > 0
 		}
 	}
 	if !had {
@@ -103,7 +103,7 @@ func (c *comparison) namespace(b, a *model.Namespace) {
 // callsData reports whether an Outsider has an access to personal data.
 func (c *comparison) callsData(o *model.Outsider) bool {
 	return slices.ContainsFunc(o.Mesh.Accesses, func(a *model.Access) bool {
-		return a.Caller.Outsider == o && len(c.after.flow.Carries(a)) > 0
+		return a.Caller.Outsider == o && len(c.after.Flow.Carries(a)) > 0
 	})
 }
 

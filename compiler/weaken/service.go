@@ -112,7 +112,7 @@ func (c *comparison) service(b, a *model.Service) {
 		}
 		for _, p := range partners(b, e) {
 			d.tags(p.before, e)
-			if len(c.before.flow.Tagged(p.before)) == 0 {
+			if len(c.before.Flow.Tagged(p.before)) == 0 {
 				continue
 			}
 			if p.named {
@@ -121,7 +121,7 @@ func (c *comparison) service(b, a *model.Service) {
 			d.grants(p.before, e)
 		}
 	}
-	if len(c.before.flow.Exposed(b)) > 0 {
+	if len(c.before.Flow.Exposed(b)) > 0 {
 		c.places(d, b, a)
 		c.stages(d, b, a)
 	}
@@ -271,7 +271,7 @@ func (d *document) acknowledges(b, a *model.Service) {
 			case was == nil:
 				d.tell(field+"caller", k.Doc.Caller.Span, "+"+k.Caller.Key()+"\x00"+k.Endpoint.Name+"\x00"+category,
 					k.Caller.Key()+" gets "+category+" from "+k.Endpoint.Name+" undeclared, and did not call it before")
-			case slices.ContainsFunc(d.c.before.flow.Returns(was.Endpoint), func(wide string) bool { return vocabulary.Overlap(wide, category) }):
+			case d.c.had(was, category):
 				d.tell(field+"categories", k.Doc.Categories.Span, "+"+k.Caller.Key()+"\x00"+k.Endpoint.Name+"\x00"+category,
 					k.Caller.Key()+" gets "+category+" from "+k.Endpoint.Name+" undeclared, which had it before")
 			}
@@ -279,9 +279,17 @@ func (d *document) acknowledges(b, a *model.Service) {
 	}
 }
 
+// had reports whether the access had data of the category before, of which its caller did not say that it has it.
+func (c *comparison) had(was *model.Access, category string) bool {
+	holds := c.before.Flow.Holds(was.Caller.Service)
+	return slices.ContainsFunc(c.before.Flow.Returns(was.Endpoint), func(r string) bool {
+		return vocabulary.Covers(r, category) || vocabulary.Covers(category, r) && len(vocabulary.CoveredBy([]string{r}, holds)) > 0
+	})
+}
+
 // access is the access of a Service to an endpoint in the earlier revision, nil where there was none.
 func (c *comparison) access(caller, callee *model.Service, endpoint string) *model.Access {
-	for _, x := range c.before.flow.Callers(callee) {
+	for _, x := range c.before.Flow.Callers(callee) {
 		if s := x.Caller.Service; s != nil && s.Key() == caller.Key() && x.Endpoint.Name == endpoint {
 			return x
 		}

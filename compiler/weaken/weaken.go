@@ -48,15 +48,15 @@ func (w *Weakening) Entry() string {
 	return fmt.Sprintf("%s of %s %s", w.Kind, w.Object, hex.EncodeToString(h.Sum(nil)[:16]))
 }
 
-// side is a revision with where its data goes.
-type side struct {
+// Revision is an estate with where its personal data goes.
+type Revision struct {
 	*model.Estate
-	flow *privacy.Flow
+	Flow *privacy.Flow
 }
 
 // comparison is of two revisions.
 type comparison struct {
-	before, after side
+	before, after Revision
 	asOf          string
 	found         map[key]*Weakening
 }
@@ -68,13 +68,11 @@ type key struct {
 
 // Compare returns the weakenings between two revisions, by document and kind. Where nobody answers for personal data before, there is
 // none. Days are judged as of asOf.
-func Compare(before, after *model.Estate, asOf string) []Weakening {
+func Compare(before, after Revision, asOf string) []Weakening {
 	if before.Privacy.Doc == nil {
 		return nil
 	}
-	c := &comparison{
-		before: side{before, privacy.Trace(before)}, after: side{after, privacy.Trace(after)}, asOf: asOf, found: map[key]*Weakening{},
-	}
+	c := &comparison{before: before, after: after, asOf: asOf, found: map[key]*Weakening{}}
 	if c.privacy() {
 		return c.sorted() // without it nothing else says anything
 	}

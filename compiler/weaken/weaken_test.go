@@ -11,6 +11,7 @@ import (
 
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/model"
+	"writ.dev/writ/compiler/privacy"
 	"writ.dev/writ/compiler/syntax"
 )
 
@@ -333,7 +334,8 @@ func replaced(t testing.TB, files map[string]string, before, after string) map[s
 
 func compare(t testing.TB, before, after map[string]string) []Weakening {
 	t.Helper()
-	return Compare(resolve(t, before), resolve(t, after), today)
+	revision := func(e *model.Estate) Revision { return Revision{e, privacy.Trace(e)} }
+	return Compare(revision(resolve(t, before)), revision(resolve(t, after)), today)
 }
 
 func resolve(t testing.TB, files map[string]string) *model.Estate {
