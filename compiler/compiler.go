@@ -130,6 +130,7 @@ func compileBoth(ctx context.Context, fsys fs.FS, opts Options) (*Result, error)
 			r.known[f.Fingerprint()+item] = true
 		}
 	}
+	r.ownersGone(opts.Base, fsys)
 	if err := r.judge(ctx, base, opts, fsys); err != nil {
 		return nil, err
 	}
@@ -192,6 +193,7 @@ func compile(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
 	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {
 		return r, ctx.Err()
 	}
+	r.owners(fsys, estate)
 	opts.Progress.Begin(ctx, "checking")
 	checked, found := check.Run(&check.Pass{Estate: estate, AsOf: opts.AsOf})
 	r.checked = checked

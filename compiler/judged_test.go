@@ -188,7 +188,9 @@ func TestANewCallerDeclaresAtOnce(t *testing.T) {
 		"      - {caller: shop/checkout, endpoint: read-address, categories: [user.name], since: 2026-11-23}\n"+
 		"      - {caller: shop/caller-0, endpoint: read-address, categories: [user.name], since: 2026-11-23}\n")
 	r = mustCompileAgainst(t, acknowledged, before)
-	if !slices.ContainsFunc(r.Findings, func(f diag.Finding) bool { return f.Rule == weakening && strings.HasPrefix(f.Field, "acknowledgement of ") }) {
+	if !slices.ContainsFunc(r.Findings, func(f diag.Finding) bool {
+		return f.Rule == weakening && strings.HasPrefix(f.Field, "acknowledgement of ")
+	}) {
 		t.Errorf("who was not let in is acknowledged, and told is %v", describe(r.Findings))
 	}
 }

@@ -53,7 +53,7 @@ func (a *app) runDiff(ctx context.Context, base string) error {
 		return err
 	}
 	if c.After.Findings.Stops() {
-		return a.stopped(c.After)
+		return a.stopped(c.After, "nothing compared")
 	}
 	if c.Before.Findings.Stops() {
 		return fmt.Errorf("%s does not compile, so nothing can be compared with it: %s there says why", diag.Visible(base), a.command("check"))
@@ -74,8 +74,8 @@ func (a *app) runDiff(ctx context.Context, base string) error {
 	}
 }
 
-// stopped tells why there is nothing to compare.
-func (a *app) stopped(r *compiler.Result) error {
+// stopped tells why nothing was done.
+func (a *app) stopped(r *compiler.Result, nothing string) error {
 	if a.format == formatJSON {
 		if err := a.json(diag.NewDocument(r.Findings, nil)); err != nil {
 			return err
@@ -84,13 +84,13 @@ func (a *app) stopped(r *compiler.Result) error {
 	}
 	stops := count(stopping(r.Findings), "finding stops", "findings stop")
 	if a.format == formatMarkdown { // what people wrote would be read as Markdown
-		a.printf("**Nothing compared:** %s. `writ check` shows where.\n", stops)
+		a.printf("**%s:** %s. `writ check` shows where.\n", strings.ToUpper(nothing[:1])+nothing[1:], stops)
 		return errFails
 	}
 	if err := a.findings(r.Findings, r, a.textOptions()); err != nil {
 		return err
 	}
-	a.printf("nothing compared: %s\n", stops)
+	a.printf("%s: %s\n", nothing, stops)
 	return errFails
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
@@ -172,17 +171,9 @@ func (a *app) tellFix(m *mended, dryRun bool) error {
 	return nil
 }
 
-// diffs prints what would change, as `git apply` reads it. On a terminal what user text could do to it is escaped.
+// diffs prints what would change, as `git apply` reads it.
 func (a *app) diffs(m *mended) {
 	for _, file := range m.files() {
-		text := string(diff.Diff("a/"+file, m.before[file], "b/"+file, m.after[file]))
-		if a.terminal() {
-			lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-			for i := range lines {
-				lines[i] = diag.Visible(lines[i])
-			}
-			text = strings.Join(lines, "\n") + "\n"
-		}
-		fmt.Fprint(a.stdout, text)
+		a.raw(string(diff.Diff("a/"+file, m.before[file], "b/"+file, m.after[file])))
 	}
 }

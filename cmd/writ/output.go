@@ -55,6 +55,18 @@ func (a *app) findings(list diag.List, r *compiler.Result, opts diag.TextOptions
 	return diag.Text(a.stdout, list, r.Sources, opts)
 }
 
+// raw prints text of files as it is. On a terminal what it could do to that is escaped.
+func (a *app) raw(text string) {
+	if a.terminal() {
+		lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+		for i := range lines {
+			lines[i] = diag.Visible(lines[i])
+		}
+		text = strings.Join(lines, "\n") + "\n"
+	}
+	fmt.Fprint(a.stdout, text)
+}
+
 // json writes a document for machines.
 func (a *app) json(v any) error {
 	enc := json.NewEncoder(a.stdout)

@@ -143,4 +143,3 @@ func comesTo(f *privacy.Flow, s *model.Service, categories []string) bool {
 	}
 	return overlapAny(categories, all)
 }
-
