@@ -13,11 +13,6 @@ import (
 	"writ.dev/writ/compiler/syntax"
 )
 
-const (
-	privacyFile  = "policies/privacy/privacy.yaml"
-	providerFile = "policies/teams/identity/customers.yaml"
-)
-
 // tagged is the estate that examples about personal data stand in.
 func tagged(t testing.TB) fstest.MapFS {
 	t.Helper()
@@ -52,7 +47,7 @@ func only(t testing.TB, r *Result, code string) diag.Finding {
 func TestAWeakeningPassesWithAnApprovalOfTheBaseAlone(t *testing.T) {
 	t.Parallel()
 	before := tagged(t)
-	now := edited(t, before, providerFile, "categories: [user.name, user.contact]", "categories: [user.contact]")
+	now := edited(t, before, customersFile, "categories: [user.name, user.contact]", "categories: [user.contact]")
 	r := mustCompileAgainst(t, now, before)
 	f := only(t, r, "PII-046")
 	if !r.Fails() || !strings.Contains(f.Help, f.Field) || !strings.Contains(f.Help, "@example/privacy and team identity (@example/identity)") {
@@ -86,8 +81,8 @@ func TestTheBaseDecidesNothingThatIsRendered(t *testing.T) {
 	t.Parallel()
 	before := tagged(t)
 	for _, now := range []fstest.MapFS{
-		edited(t, before, providerFile, "returns: [user.contact.address]", "returns: [user.contact.address, user.name]"),
-		edited(t, before, providerFile, "categories: [user.name, user.contact]", "categories: [user.contact]"),
+		edited(t, before, customersFile, "returns: [user.contact.address]", "returns: [user.contact.address, user.name]"),
+		edited(t, before, customersFile, "categories: [user.name, user.contact]", "categories: [user.contact]"),
 		layOver(before, []txtar.File{{Name: privacyFile}}),
 	} {
 		alone, against := mustCompile(t, now), mustCompileAgainst(t, now, before)
@@ -107,7 +102,7 @@ func TestReviewAloneIsTheBases(t *testing.T) {
 	before := tagged(t)
 	lax := edited(t, before, privacyFile, "plainPaths", "reviewAlone: [tag]\n  plainPaths")
 	untag := func(fsys fstest.MapFS) fstest.MapFS {
-		return edited(t, fsys, providerFile, "categories: [user.name, user.contact]", "categories: [user.contact]")
+		return edited(t, fsys, customersFile, "categories: [user.name, user.contact]", "categories: [user.contact]")
 	}
 	if r := mustCompileAgainst(t, untag(lax), lax); r.Fails() || codes(r.Findings)["PII-100"] != 1 {
 		t.Errorf("the base leaves it to review: %v", describe(r.Findings))
@@ -135,10 +130,10 @@ func TestAWiderTagIsOneFindingOfTheProvider(t *testing.T) {
 	t.Parallel()
 	many := callers(40)
 	before := tagged(t)
-	before = edited(t, before, providerFile, "  grants:\n", "  grants:\n"+string(many[40].Data))
+	before = edited(t, before, customersFile, "  grants:\n", "  grants:\n"+string(many[40].Data))
 	before = layOver(before, many[:40])
-	untagged := edited(t, before, providerFile, ", returns: [user.contact.address]", "")
-	untagged = edited(t, untagged, providerFile, "categories: [user.name, user.contact], ", "categories: [user.contact.address], ")
+	untagged := edited(t, before, customersFile, ", returns: [user.contact.address]", "")
+	untagged = edited(t, untagged, customersFile, "categories: [user.name, user.contact], ", "categories: [user.contact.address], ")
 	const processes, block = "      - {activity: customer-account, categories: [user.name, user.contact], stored: true}\n", "    acknowledges:\n      - {caller: shop/checkout, endpoint: health, categories: [user.name], since: 2026-01-01} # known\n"
 	for _, c := range []struct {
 		name, more string
@@ -146,26 +141,26 @@ func TestAWiderTagIsOneFindingOfTheProvider(t *testing.T) {
 		text       string
 	}{
 		{"a tag", "returns: [user.contact.address, user.name]", before, "returns: [user.contact.address]"},
-		{"a tag, beside entries", "returns: [user.contact.address, user.name]", edited(t, before, providerFile, processes, processes+block), "returns: [user.contact.address]"},
+		{"a tag, beside entries", "returns: [user.contact.address, user.name]", edited(t, before, customersFile, processes, processes+block), "returns: [user.contact.address]"},
 		{"a tag, beside entries in brackets", "returns: [user.contact.address, user.name]",
-			edited(t, before, providerFile, processes, processes+"    acknowledges: [{caller: shop/checkout, endpoint: health, categories: [user.name], since: 2026-01-01}]\n"), "returns: [user.contact.address]"},
+			edited(t, before, customersFile, processes, processes+"    acknowledges: [{caller: shop/checkout, endpoint: health, categories: [user.name], since: 2026-01-01}]\n"), "returns: [user.contact.address]"},
 		{"a tag, all in braces", "returns: [user.contact.address, user.name]",
-			edited(t, before, providerFile, "  personalData:\n    processes:\n"+processes, "  personalData: {processes: [{activity: customer-account, categories: [user.name, user.contact], stored: true}]}\n"), "returns: [user.contact.address]"},
+			edited(t, before, customersFile, "  personalData:\n    processes:\n"+processes, "  personalData: {processes: [{activity: customer-account, categories: [user.name, user.contact], stored: true}]}\n"), "returns: [user.contact.address]"},
 		{"what the Service processes", "categories: [user.contact.address, user.name], ", untagged, "categories: [user.contact.address], "},
 	} {
-		now := edited(t, c.base, providerFile, c.text, c.more)
+		now := edited(t, c.base, customersFile, c.text, c.more)
 		r := mustCompileAgainst(t, now, c.base)
 		f := only(t, r, "PII-102")
-		if n := codes(r.Findings)["PII-010"]; n != 0 || f.Span.File != providerFile || f.Fix == nil || len(f.Items) != 41 || !r.Fails() {
+		if n := codes(r.Findings)["PII-010"]; n != 0 || f.Span.File != customersFile || f.Fix == nil || len(f.Items) != 41 || !r.Fails() {
 			t.Errorf("%s: %d callers are told, and the provider as %+v", c.name, n, f)
 		}
-		sources := map[string][]byte{providerFile: now[providerFile].Data}
+		sources := map[string][]byte{customersFile: now[customersFile].Data}
 		changed, _ := diag.Apply(sources, []*diag.Fix{f.Fix})
-		mended := layOver(now, []txtar.File{{Name: providerFile, Data: changed[providerFile]}})
+		mended := layOver(now, []txtar.File{{Name: customersFile, Data: changed[customersFile]}})
 		if r := mustCompileAgainst(t, mended, c.base); r.Fails() || codes(r.Findings)["PII-046"] > 0 || r.Stats.Withheld > 0 {
-			t.Errorf("%s: mended, it is\n%s\n%v", c.name, changed[providerFile], describe(r.Findings))
+			t.Errorf("%s: mended, it is\n%s\n%v", c.name, changed[customersFile], describe(r.Findings))
 		}
-		if text := string(changed[providerFile]); !strings.Contains(text, "since: "+today) || strings.Count(text, "caller: ") < 41 {
+		if text := string(changed[customersFile]); !strings.Contains(text, "since: "+today) || strings.Count(text, "caller: ") < 41 {
 			t.Errorf("%s: mended, it is\n%s", c.name, text)
 		}
 	}
@@ -175,8 +170,8 @@ func TestANewCallerDeclaresAtOnce(t *testing.T) {
 	t.Parallel()
 	before := tagged(t)
 	one := callers(1)
-	now := edited(t, before, providerFile, "returns: [user.contact.address]", "returns: [user.contact.address, user.name]")
-	now = layOver(edited(t, now, providerFile, "  grants:\n", "  grants:\n"+string(one[1].Data)), one[:1])
+	now := edited(t, before, customersFile, "returns: [user.contact.address]", "returns: [user.contact.address, user.name]")
+	now = layOver(edited(t, now, customersFile, "  grants:\n", "  grants:\n"+string(one[1].Data)), one[:1])
 	r := mustCompileAgainst(t, now, before)
 	if f := only(t, r, "PII-010"); f.Objects[0] != "Service shop/caller-0" {
 		t.Errorf("told is %v", describe(r.Findings))
@@ -184,7 +179,7 @@ func TestANewCallerDeclaresAtOnce(t *testing.T) {
 	if f := only(t, r, "PII-102"); !slices.Equal(f.Items, []string{"shop/checkout read-address user.name"}) {
 		t.Errorf("acknowledged are %q", f.Items)
 	}
-	acknowledged := edited(t, now, providerFile, "stored: true}\n", "stored: true}\n    acknowledges:\n"+
+	acknowledged := edited(t, now, customersFile, "stored: true}\n", "stored: true}\n    acknowledges:\n"+
 		"      - {caller: shop/checkout, endpoint: read-address, categories: [user.name], since: 2026-11-23}\n"+
 		"      - {caller: shop/caller-0, endpoint: read-address, categories: [user.name], since: 2026-11-23}\n")
 	r = mustCompileAgainst(t, acknowledged, before)

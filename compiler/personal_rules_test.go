@@ -427,8 +427,6 @@ func TestEveryRuleOfTheReferenceIsInTheCatalogue(t *testing.T) {
 	const reference = "001 002 003 004 005 006 007 008 009 010 011 012 013 014 015 016 017 018 019 020 021 022 023 024 025 026 027 028 029 030 031 032 " +
 		"033 034 035 036 037 038 039 040 041 042 043 044 045 046 050 051 052 053 054 055 056 057 058 059 060 061 070 071 072 073 074 075 076 077 078 " +
 		"079 080 081 082 083 084 085"
-	// Those of the flow, of transfers and of weakenings come next; what is here by now goes from the list.
-	awaited := strings.Fields("011 012 013 014 015 017 018 019 030 033 034 035 036 037 046 050 051 052 053 054 055 058 059 060 070 071 077 080 081")
 	known := map[string]*diag.Rule{}
 	for _, r := range Catalogue() {
 		known[r.Code] = r
@@ -441,9 +439,8 @@ func TestEveryRuleOfTheReferenceIsInTheCatalogue(t *testing.T) {
 		t.Fatalf("the reference has 74 rules, not %d", len(all))
 	}
 	for _, code := range all {
-		there, waits := known["PII-"+code] != nil, slices.Contains(awaited, code)
-		if there == waits {
-			t.Errorf("PII-%s: in the catalogue %v, awaited %v", code, there, waits)
+		if known["PII-"+code] == nil {
+			t.Errorf("PII-%s is not in the catalogue", code)
 		}
 	}
 }

@@ -122,8 +122,8 @@ func callsBroken(s *model.Service) bool {
 // brings is what comes to the Service by its own words and by what it calls. An endpoint that does not say what it has may have any.
 func brings(f *privacy.Flow, s *model.Service) []string {
 	var all []string
-	for _, a := range f.Calls(s) {
-		all = append(all, f.Returns(a.Endpoint)...)
+	for _, a := range f.Calls(s) { // who writes it has had it in hand
+		all = append(all, f.Tagged(a.Endpoint)...)
 	}
 	for _, e := range s.Endpoints {
 		if e.Returns == nil && !f.Plain(e) {
