@@ -43,7 +43,7 @@ mutants: ## plant mistakes into the evaluator of policies, one at a time; the co
 	cd compiler/conformance && MUTANTS=1 go test -count=1 -timeout 1h -run '^TestMutantsDie$$' .
 
 .PHONY: faults
-faults: ## plant every fault into what the proof trusts (model, check, plan), one at a time; a test has to notice each
+faults: ## plant every fault into what the proof trusts (model, check, plan), one at a time; a test has to notice each: SHARE=0/4 for a part
 	WRIT_MUTATION=1 go test ./compiler/mutation -count=1 -timeout 1h -v -run '^TestEveryFaultIsNoticed$$'
 
 .PHONY: corpus
