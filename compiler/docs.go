@@ -11,6 +11,7 @@ import (
 	"writ.dev/writ/compiler/check"
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/model"
+	"writ.dev/writ/compiler/privacy/vocabulary"
 	"writ.dev/writ/compiler/syntax"
 	"writ.dev/writ/schema"
 )
@@ -80,6 +81,11 @@ func Names(ctx context.Context, fsys fs.FS) (schema.Names, error) {
 	tree, _ := syntax.Parse(ctx, fsys)
 	estate, _ := model.Resolve(tree)
 	n := schema.Names{Services: map[string][]string{}}
+	for _, key := range estate.Privacy.Categories.Keys() {
+		if vocabulary.IsPersonal(key) {
+			n.Categories = append(n.Categories, key)
+		}
+	}
 	for _, m := range estate.Meshes {
 		n.Meshes = append(n.Meshes, m.Name)
 		for _, s := range m.Services {

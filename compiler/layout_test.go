@@ -27,7 +27,7 @@ var layout = map[string][]string{
 	"compiler/check":          {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/privacy", "compiler/privacy/vocabulary"},
 	"compiler/diff":           {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/prove/atoms", "compiler/privacy", "compiler/privacy/vocabulary"},
 	"compiler/weaken":         {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/privacy", "compiler/privacy/vocabulary"},
-	"compiler/query":          {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check"},
+	"compiler/query":          {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/privacy", "compiler/privacy/vocabulary"},
 	"compiler/plan":           {"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/parallel"},
 	"compiler/istio":          {"compiler/diag", "compiler/plan", "compiler/emit", "compiler/parallel"},
 	"compiler/overlay":        {"compiler/diag", "compiler/syntax", "compiler/istio", "compiler/emit", "compiler/parallel"},
@@ -36,6 +36,10 @@ var layout = map[string][]string{
 	"compiler/prove/authz":    {"compiler/prove/atoms", "compiler/prove/manifest"},
 	// The proof is an independent witness: it sees what is meant and the bytes, never how one became the other.
 	"compiler/prove": {"compiler/diag", "compiler/model", "compiler/parallel", "compiler/prove/atoms", "compiler/prove/authz", "compiler/prove/manifest"},
+	"compiler/report": {
+		"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/privacy", "compiler/privacy/vocabulary",
+		"compiler/prove/manifest", "compiler/query", "compiler/emit",
+	},
 	// A second derivation of what documents mean must not share the first one's mistakes.
 	"compiler/naive":    {"compiler/syntax"},
 	"compiler/mutation": {},
@@ -47,7 +51,7 @@ var layout = map[string][]string{
 	"compiler": {
 		"schema", "compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/plan", "compiler/istio",
 		"compiler/overlay", "compiler/emit", "compiler/parallel", "compiler/prove", "compiler/query", "compiler/diff",
-		"compiler/privacy", "compiler/privacy/vocabulary", "compiler/weaken", "compiler/codeowners",
+		"compiler/privacy", "compiler/privacy/vocabulary", "compiler/weaken", "compiler/codeowners", "compiler/report",
 	},
 	"compiler/lsp": {"schema", "compiler", "compiler/diag"},
 	"cmd/writ":     {"schema", "compiler", "compiler/codeowners", "compiler/diag", "compiler/diff", "compiler/emit", "compiler/format", "compiler/gitops", "compiler/lsp", "compiler/prove", "compiler/query"},

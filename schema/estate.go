@@ -9,6 +9,8 @@ import (
 // Names are what an estate's documents are called.
 type Names struct {
 	Meshes, Clusters, Teams, Outsiders, Activities, Parties, Approvals []string
+	// Categories are those of personal data, which no schema restricts to: documents may have older words.
+	Categories []string
 	// Tests are by namespace/name, those of the platform by their names.
 	Tests []string
 	// Services are the names of endpoints by namespace/name.

@@ -34,6 +34,17 @@ func (a *app) completion(words completer) cobra.CompletionFunc {
 
 func clusterWords(n schema.Names, _ []string, _ string) []string { return n.Clusters }
 
+// categoryWords are the categories of personal data, those of the organisation's own among them.
+func categoryWords(n schema.Names, _ []string, _ string) []string { return n.Categories }
+
+// impactWords are Services.
+func impactWords(n schema.Names, args []string, begun string) []string {
+	if len(args) > 0 {
+		return nil
+	}
+	return serviceWords(n, begun)
+}
+
 func testWords(n schema.Names, _ []string, _ string) []string { return n.Tests }
 
 // explainWords are callers, and then Services and their endpoints.

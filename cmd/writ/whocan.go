@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -14,23 +13,34 @@ import (
 )
 
 func (a *app) whoCan() *cobra.Command {
-	return &cobra.Command{
-		Use:   "who-can TO [ENDPOINT]",
-		Short: "List who can call a Service, why, and who agreed",
+	var data string
+	cmd := &cobra.Command{
+		Use:   "who-can TO [ENDPOINT] | --data CATEGORY",
+		Short: "List who can call a Service or get personal data, why, and who agreed",
 		Long: "who-can lists every caller of a Service, or of one of its endpoints: in which clusters, what for, who agreed and where that is\n" +
 			"written. It lists what is meant, and says where that is not enforced.\n\n" +
 			"TO is a Service as namespace/name, or the name alone where one namespace has it. Its endpoint stands behind it, or behind a\n" +
-			"colon as in `writ explain`.",
+			"colon as in `writ explain`.\n\n" +
+			"With --data it lists who may read or write personal data of a category, of what lies below it and of what lies above it, which\n" +
+			"may hold it: callers with their activity, Services that process it, and channels, which no mesh enforces.",
 		Example: "  writ who-can identity/customers\n" +
-			"  writ who-can customers read-address --format json",
+			"  writ who-can customers read-address --format json\n" +
+			"  writ who-can --data user.contact.address",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 || len(args) == 2 {
+			asksData := cmd.Flags().Changed("data")
+			switch {
+			case asksData && len(args) > 0:
+				return fmt.Errorf("--data asks about all Services: leave out %q", args[0])
+			case asksData || len(args) == 1 || len(args) == 2:
 				return nil
 			}
 			return fmt.Errorf("%q takes a Service and at most one endpoint; see %q", cmd.CommandPath(), cmd.CommandPath()+" --help")
 		},
 		ValidArgsFunction: a.completion(whoCanWords),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("data") {
+				return a.runWhoCanData(cmd.Context(), data)
+			}
 			to, endpoint, colon := strings.Cut(args[0], ":")
 			if len(args) == 2 {
 				if colon {
@@ -41,6 +51,9 @@ func (a *app) whoCan() *cobra.Command {
 			return a.runWhoCan(cmd.Context(), to, endpoint)
 		},
 	}
+	cmd.Flags().StringVar(&data, "data", "", "the `CATEGORY` of personal data to ask about, like user.contact.email")
+	must(cmd.RegisterFlagCompletionFunc("data", a.completion(categoryWords)))
+	return cmd
 }
 
 func (a *app) runWhoCan(ctx context.Context, to, endpoint string) error {
@@ -91,16 +104,7 @@ func (a *app) tellCallers(c *query.Callers) error {
 }
 
 // stages are the clusters of an entry, marked where nothing is enforced.
-func stages(e query.Entry) string {
-	var all []string
-	for _, name := range e.Clusters {
-		if !slices.Contains(e.Enforced, name) {
-			name += "*"
-		}
-		all = append(all, name)
-	}
-	return strings.Join(all, " ")
-}
+func stages(e query.Entry) string { return marked(e.Clusters, e.Enforced) }
 
 // consent is the kind of it, with the line where it is given.
 func consent(e query.Entry) string {

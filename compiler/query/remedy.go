@@ -227,7 +227,7 @@ func (x *Index) also(who asker, e *model.Endpoint, want wish) []string {
 	var all []string
 	if want.request != nil {
 		asked := want.request.Method + " " + want.request.Path
-		if rest := slices.DeleteFunc(offers(e), func(o string) bool { return o == asked }); len(rest) > 0 {
+		if rest := slices.DeleteFunc(Offers(e), func(o string) bool { return o == asked }); len(rest) > 0 {
 			all = append(all, fmt.Sprintf("all that %s stands for: %s", e.Name, some(rest)))
 		}
 	}
@@ -242,8 +242,8 @@ func (x *Index) also(who asker, e *model.Endpoint, want wish) []string {
 	return all
 }
 
-// offers is what an endpoint stands for, a method and a path each.
-func offers(e *model.Endpoint) []string {
+// Offers is what an endpoint stands for, a method and a path each.
+func Offers(e *model.Endpoint) []string {
 	if e.Paths == nil {
 		return []string{"everything on port " + e.Port.Name}
 	}

@@ -288,9 +288,9 @@ func (s sayer) nearest() string {
 		if e.Broken || !e.Port.HTTP() {
 			continue
 		}
-		all = append(all, offers(e)...)
+		all = append(all, Offers(e)...)
 		if e.Matches(s.want.request.Path) {
-			same = append(same, offers(e)...)
+			same = append(same, Offers(e)...)
 		}
 	}
 	switch {

@@ -74,18 +74,10 @@ func (x *Index) WhoCan(to, endpoint string) (*Callers, error) {
 func (x *Index) enter(c *Callers, a *model.Access) {
 	e := Entry{
 		Caller: a.Caller.Key(), Endpoint: a.Endpoint.Name, Meshes: []string{a.Callee().Mesh.Name},
-		Because: a.Because(), Consent: a.Consent.String(), Asked: a.Span(),
+		Because: a.Because(), Consent: a.Consent.String(), Asked: a.Span(), Agreed: Agreed(a),
 	}
 	if t := a.Caller.Team(); t != nil {
 		e.Team = t.Name
-	}
-	switch a.Consent {
-	case model.ByGrant:
-		e.Agreed = a.Grant.Doc.From.Span
-	case model.ByAudience:
-		e.Agreed = a.Endpoint.Doc.Audience.Span
-	case model.ByPlatform:
-		e.Agreed = a.Infrastructure.Name.Span
 	}
 	for leg := range a.Legs() {
 		if rule := x.checked.WithheldBy(a, leg.From); rule != nil {
@@ -105,6 +97,20 @@ func (x *Index) enter(c *Callers, a *model.Access) {
 		e.Alike = x.twins(s, a.Callee().Workloads)
 	}
 	c.merge(e)
+}
+
+// Agreed is where somebody consents to the access, zero where nobody does or one team owns both sides.
+func Agreed(a *model.Access) diag.Span {
+	switch a.Consent {
+	case model.ByGrant:
+		return a.Grant.Doc.From.Span
+	case model.ByAudience:
+		return a.Endpoint.Doc.Audience.Span
+	case model.ByPlatform:
+		return a.Infrastructure.Name.Span
+	default:
+		return diag.Span{}
+	}
 }
 
 // merge puts entries together that rest on the same lines in several meshes.
