@@ -285,10 +285,10 @@ func routes(a *access) []string {
 	return unique(all)
 }
 
-// accessCountries are where both sides of the access are.
+// accessCountries are where both sides of the access are, whether it is withheld or not.
 func accessCountries(a *access) []string {
 	var all []*model.Workload
-	for _, leg := range a.legs {
+	for leg := range a.Legs() {
 		if all = append(all, leg.To); leg.From != nil {
 			all = append(all, leg.From)
 		}

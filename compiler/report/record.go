@@ -199,10 +199,12 @@ func (f *facts) retentionCell(a *model.Activity) Cell {
 		}
 		return required(text)
 	}
-	if slices.ContainsFunc(f.holdings, func(h *holding) bool { return h.Processing.Activity == a && h.stored() }) {
-		return required()
+	holds := func(h *holding) bool { return h.Processing.Activity == a }
+	stores := func(h *holding) bool { return holds(h) && h.stored() }
+	if slices.ContainsFunc(f.holdings, holds) && !slices.ContainsFunc(f.holdings, stores) {
+		return or("nothing is kept under it")
 	}
-	return or("nothing is kept under it")
+	return required()
 }
 
 func legalBasis(a *model.Activity) Cell {
