@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -23,15 +24,21 @@ var templates embed.FS
 const (
 	ignoreFile = ".gitignore"
 	ignoreLine = ".writ-*.tmp" // what a build that was killed leaves until the next one
+	// templateDay is when the templates say that somebody looked at what they say of personal data. A new repository has the present
+	// day instead, as what nobody has looked at for a year is told.
+	templateDay = "2000-01-01"
 )
 
 func (a *app) init() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Make a small working repository",
-		Long: "init makes a small working repository: one mesh, one cluster, two teams with a service each, a call between them, and\n" +
-			"a test that nobody else makes it.\n\n" +
-			"It writes nothing over: policies/, schema/ and out/ must not exist yet.",
+		Long: "init makes a small working repository: one mesh, one cluster, two teams with a service each, a call between them, a\n" +
+			"test that nobody else makes it, and what personal data they process for which activities.\n\n" +
+			"It writes nothing over: policies/, schema/ and out/ must not exist yet.\n\n" +
+			"A repository without a document of kind Privacy is asked nothing about personal data. To begin in one, take over the\n" +
+			"policies/privacy/ that init makes elsewhere, put your own organisation and activities there, and let every service say\n" +
+			"what it processes in the same change: writ check names those that do not (PII-001), and their calls are withheld.",
 		Args:              atMostOne,
 		ValidArgsFunction: folders,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -61,7 +68,7 @@ func (a *app) runInit(dir string) error {
 			return fmt.Errorf("%q is in the way: init makes a repository where there is none", filepath.Join(dir, name))
 		}
 	}
-	files, err := initial()
+	files, err := initial(a.asOf)
 	if err != nil {
 		return err
 	}
@@ -96,8 +103,8 @@ type newFile struct {
 	data []byte
 }
 
-// initial is the schema that editors read, and the documents.
-func initial() ([]newFile, error) {
+// initial is the schema that editors read, and the documents, as looked at on the day.
+func initial(day string) ([]newFile, error) {
 	bundle, err := schema.Bundle()
 	if err != nil {
 		return nil, err
@@ -108,7 +115,7 @@ func initial() ([]newFile, error) {
 			return err
 		}
 		data, err := templates.ReadFile(p)
-		files = append(files, newFile{strings.TrimPrefix(p, "init/"), data})
+		files = append(files, newFile{strings.TrimPrefix(p, "init/"), bytes.ReplaceAll(data, []byte(templateDay), []byte(day))})
 		return err
 	})
 	return append(files, newFile{"schema/writ.schema.json", bundle}), err
