@@ -360,8 +360,8 @@ func TestTheLanguageServerMendsAMisspeltEndpoint(t *testing.T) {
 	e.must(err) // which is answered once all is compiled, so that each session is like the others
 	e.show(checkout, e.read(checkout))
 	e.diagnostics(checkout, 0)
-	e.change(checkout, "- to: identity/customers\n      endpoints: [read-address]\n      because: labels for parcels are printed at checkout",
-		"- {because: \"größere Etiketten 😀\", to: identity/customers, endpoints: [read-adress]}")
+	e.change(checkout, "- to: identity/customers\n      endpoints: [read-address]\n      because: labels for parcels are printed at checkout\n      activity: ",
+		"- {because: \"größere Etiketten 😀\", to: identity/customers, endpoints: [read-adress], activity: order-fulfilment} # ")
 	found := e.diagnostics(checkout, 1)[0]
 	if found.Range != e.find(checkout, "read-adress") {
 		t.Errorf("it is told at %v, want %v", found.Range, e.find(checkout, "read-adress"))
@@ -479,7 +479,8 @@ func TestTheLanguageServerSeesTheWholeEstate(t *testing.T) {
 	e.diagnostics(checkout, 0)
 
 	e.show(unsaved, "apiVersion: writ.dev/v1alpha1\nkind: Service\nmetadata: {name: basket, namespace: shop}\nspec:\n"+
-		"  intents:\n    - {to: identity/customers, endpoints: [read-address], because: a basket knows whose it is}\n")
+		"  personalData: {processes: [{activity: order-fulfilment, categories: [user.contact.address], stored: false}]}\n"+
+		"  intents:\n    - {to: identity/customers, endpoints: [read-address], because: a basket knows whose it is, activity: order-fulfilment}\n")
 	if found := e.diagnostics(unsaved, 1)[0]; found.Code != protocol.String("ACC-001") || found.Severity != protocol.DiagnosticSeverityWarning {
 		t.Errorf("an intent without consent is %+v", found)
 	}
