@@ -11,7 +11,6 @@ import (
 	"writ.dev/writ/compiler/check"
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/model"
-	"writ.dev/writ/compiler/privacy/vocabulary"
 	"writ.dev/writ/compiler/syntax"
 	"writ.dev/writ/schema"
 )
@@ -80,11 +79,9 @@ func split(a *txtar.Archive) (bad, good, base []txtar.File) {
 func Names(ctx context.Context, fsys fs.FS) (schema.Names, error) {
 	tree, _ := syntax.Parse(ctx, fsys)
 	estate, _ := model.Resolve(tree)
-	n := schema.Names{Services: map[string][]string{}}
-	for _, key := range estate.Privacy.Categories.Keys() {
-		if vocabulary.IsPersonal(key) {
-			n.Categories = append(n.Categories, key)
-		}
+	n := schema.Names{
+		Services:   map[string][]string{},
+		Categories: usable(estate.Privacy.Categories), Uses: usable(estate.Privacy.Uses), Subjects: usable(estate.Privacy.Subjects),
 	}
 	for _, m := range estate.Meshes {
 		n.Meshes = append(n.Meshes, m.Name)

@@ -10,16 +10,25 @@ import (
 	"writ.dev/writ/compiler/check"
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/model"
+	"writ.dev/writ/compiler/privacy/vocabulary"
 	"writ.dev/writ/compiler/syntax"
 )
 
 // Reference is what a document calls something by: a document by its kind and name, and an endpoint by its own name and that of
-// its Service besides. The name of a Service is namespace/name.
+// its Service besides. The name of a Service is namespace/name. A word for personal data is of one of the kinds below, and
+// its name is its key.
 type Reference struct{ Kind, Name, Endpoint string }
+
+// The kinds of words for personal data.
+const (
+	DataCategory = "data category"
+	DataUse      = "data use"
+	DataSubject  = "data subject"
+)
 
 // Description is what somebody wants to know of what a reference leads to. Slices are sorted, and each value stands once.
 type Description struct {
-	// Declared is the name where it is declared.
+	// Declared is the name where it is declared; nowhere, for a word that every estate has.
 	Declared diag.Span
 	// Team and Contact are of the owner; "" for what the platform owns.
 	Team, Contact string
@@ -29,6 +38,8 @@ type Description struct {
 	Offers []string
 	// Callers may call the endpoint, or an endpoint of the Service, each with the consent that it has.
 	Callers []string
+	// Means is a word for personal data in a sentence, and Class how sensitive a category is, and the worst that lies below it.
+	Means, Class string
 }
 
 // Describe answers for everything in the estate that a document can refer to. Where the estate is not whole, because a document
@@ -41,6 +52,7 @@ func Describe(ctx context.Context, fsys fs.FS, asOf string) (about map[Reference
 	estate, _ := model.Resolve(tree)
 	checked, _ := check.Run(&check.Pass{Estate: estate, AsOf: asOf})
 	d := describer{about: map[Reference]Description{}}
+	d.words(estate.Privacy)
 	for _, m := range tree.Meshes {
 		d.document(m.Header, Description{})
 	}
@@ -73,6 +85,41 @@ func Describe(ctx context.Context, fsys fs.FS, asOf string) (about map[Reference
 
 // describer gathers descriptions. A document that spans two meshes is described once, with what holds in either.
 type describer struct{ about map[Reference]Description }
+
+// words describes the words for personal data, with the organisation's own.
+func (d describer) words(p *model.Privacy) {
+	own := map[Reference]diag.Span{}
+	if p.Doc != nil {
+		for _, t := range p.Doc.Spec.Categories.Items {
+			own[Reference{Kind: DataCategory, Name: t.Key.Value}] = t.Key.Span
+		}
+		for _, t := range p.Doc.Spec.Uses.Items {
+			own[Reference{Kind: DataUse, Name: t.Key.Value}] = t.Key.Span
+		}
+	}
+	for kind, words := range map[string]*vocabulary.Taxonomy{DataCategory: p.Categories, DataUse: p.Uses, DataSubject: p.Subjects} {
+		for _, key := range usable(words) {
+			term, _ := words.Find(key)
+			ref := Reference{Kind: kind, Name: key}
+			said := Description{Declared: own[ref], Means: term.Description}
+			if kind == DataCategory {
+				said.Class = term.Class.String()
+				if worst := words.Highest(key); worst > term.Class {
+					said.Class += ", some of it " + worst.String()
+				}
+			}
+			d.about[ref] = said
+		}
+	}
+}
+
+// usable are the keys that a document can have. A use that stands for a purpose that nobody has said yet is refused.
+func usable(words *vocabulary.Taxonomy) []string {
+	return slices.DeleteFunc(words.Keys(), func(key string) bool {
+		term, _ := words.Find(key)
+		return term.Unspecified
+	})
+}
 
 // document describes a document; of two with one name, the first.
 func (d describer) document(h syntax.Header, said Description) Reference {

@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -78,6 +79,52 @@ spec:
 		if callers := about[Reference{Kind: "Service", Name: "identity/customers"}].Callers; callers != nil {
 			t.Errorf("%s: %q", name, callers)
 		}
+	}
+}
+
+func TestDescribeKnowsTheWordsForPersonalData(t *testing.T) {
+	plain, _ := mustDescribe(t, base(t))
+	fsys := layOver(layOver(base(t), Surroundings("PII-")), []txtar.File{{Name: "policies/privacy/privacy.yaml", Data: []byte(`apiVersion: writ.dev/v1alpha1
+kind: Privacy
+metadata: {name: privacy}
+spec:
+  controller: example
+  owners: ["@example/privacy"]
+  categories: [{key: user.behavior.x_boutique.wishlist, because: what shoppers marked, class: elevated}]
+  uses: [{key: essential.service.x_boutique.wrapping, because: gifts get a card}]
+`)}})
+	own, _ := mustDescribe(t, fsys)
+	for _, tt := range []struct{ kind, name, class, means string }{
+		{DataCategory, "user.contact.email", "personal", "email"},
+		{DataCategory, "user.contact", "personal", ""},
+		{DataCategory, "user.biometric", "special", ""},
+		{DataCategory, "user.demographic", "personal, some of it special", ""},
+		{DataCategory, "user", "personal, some of it criminal", ""},
+		{DataCategory, "system", "none", ""},
+		{DataUse, "essential.service", "", ""},
+		{DataSubject, "customer", "", ""},
+	} {
+		for _, about := range []map[Reference]Description{plain, own} {
+			said, known := about[Reference{Kind: tt.kind, Name: tt.name}]
+			if !known || said.Class != tt.class || said.Means == "" || !strings.Contains(said.Means, tt.means) || !said.Declared.IsZero() {
+				t.Errorf("%s %s is %+v", tt.kind, tt.name, said)
+			}
+		}
+	}
+	for _, tt := range []struct{ kind, name, class, means string }{
+		{DataCategory, "user.behavior.x_boutique.wishlist", "elevated", "what shoppers marked"},
+		{DataUse, "essential.service.x_boutique.wrapping", "", "gifts get a card"},
+	} {
+		ref := Reference{Kind: tt.kind, Name: tt.name}
+		if said := own[ref]; said.Class != tt.class || said.Means != tt.means || declared(fsys, said) != tt.name {
+			t.Errorf("%s is %+v", tt.name, said)
+		}
+		if _, known := plain[ref]; known {
+			t.Errorf("%s is known without its document", tt.name)
+		}
+	}
+	if _, known := own[Reference{Kind: DataUse, Name: "collect"}]; known {
+		t.Error("what is no purpose is described as one")
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 // Names are what an estate's documents are called.
 type Names struct {
 	Meshes, Clusters, Teams, Outsiders, Activities, Parties, Approvals []string
-	// Categories are those of personal data, which no schema restricts to: documents may have older words.
-	Categories []string
+	// Categories, Uses and Subjects are the words for personal data, with the organisation's own.
+	Categories, Uses, Subjects []string
 	// Tests are by namespace/name, those of the platform by their names.
 	Tests []string
 	// Services are the names of endpoints by namespace/name.
@@ -19,7 +19,8 @@ type Names struct {
 
 // Estate is the bundle with an estate's names as enumerations: an editor then completes them across files and marks one that
 // nobody bears. A kind of which there is no name yet keeps its form. Bare names are listed for every namespace, as a schema
-// cannot see which namespace a document is of; the compiler decides that.
+// cannot see which namespace a document is of; the compiler decides that. The words for personal data are examples only: an editor
+// proposes them, and leaves it to the compiler what to say of one that has moved.
 func Estate(n Names) ([]byte, error) {
 	doc, err := bundle()
 	if err != nil {
@@ -35,6 +36,9 @@ func Estate(n Names) ([]byte, error) {
 	restrict(defs["activityReference"], n.Activities)
 	restrict(defs["partyReference"], n.Parties)
 	restrict(defs["approvalReference"], n.Approvals)
+	propose(defs["dataCategory"], n.Categories)
+	propose(defs["dataUse"], n.Uses)
+	propose(defs["dataSubject"], n.Subjects)
 	restrict(defs["qualifiedServiceReference"], services)
 	restrict(defs["serviceReference"], slices.Collect(maps.Keys(references)))
 	if len(references) > 0 {
@@ -75,6 +79,13 @@ func restrict(def any, names []string) {
 	}
 	d["type"] = "string"
 	d["enum"] = sorted(names)
+}
+
+// propose makes the words the examples of a definition.
+func propose(def any, words []string) {
+	if len(words) > 0 {
+		def.(map[string]any)["examples"] = sorted(words)
+	}
 }
 
 // endpointsByCallee says, for each callee that an intent may name, which endpoints may follow. Callees with the same endpoints

@@ -239,6 +239,7 @@ func TestBundleStandsAlone(t *testing.T) {
 func TestEstateKnowsTheNames(t *testing.T) {
 	names := schema.Names{
 		Meshes: []string{"prod"}, Clusters: []string{"eu-2", "eu-1"}, Teams: []string{"shop"}, Outsiders: []string{"lb"},
+		Categories: []string{"user.x_boutique.size", "user.name"},
 		Services: map[string][]string{
 			"shop/cart": {"read"}, "identity/customers": {"read-address", "health"}, "crm/customers": {"list"}, "shop/caller": nil,
 		},
@@ -308,6 +309,13 @@ func TestEstateKnowsTheNames(t *testing.T) {
 		if err := s.Validate(parse(t, []byte(tt.text))); (err == nil) != tt.ok {
 			t.Errorf("%s: %v", tt.name, err)
 		}
+	}
+	if !bytes.Contains(data, []byte(`"user.x_boutique.size"`)) || bytes.Contains(data, []byte(`"user.contact.email"`)) {
+		t.Error("the words for personal data are not those of the estate")
+	}
+	tagged := `{"ports":{"http":{"port":80}},"endpoints":{"a":{"methods":["GET"],"paths":["/a"],"returns":["user.cookie_id"]}}}`
+	if err := s.Validate(parse(t, []byte(service(tagged)))); err != nil {
+		t.Errorf("a word that has moved is refused: %v", err)
 	}
 	slices.Reverse(names.Clusters)
 	if again, _ := schema.Estate(names); !bytes.Equal(data, again) {

@@ -417,6 +417,9 @@ func TestTheLanguageServerAnswers(t *testing.T) {
 		"identity/customers": {"Service `identity/customers`, team `identity`, contact `#team-identity`", "- `read-address`", "- `shop/checkout (grant)`"},
 		"read-address":       {"`read-address` of `identity/customers`", "- `GET /v1/customers/{id}/address`", "Who can call it:\n\n- `shop/checkout (grant)`"},
 		"because":            {"The provider reads it before it consents."},
+
+		"user.contact.address": {"data category `user.contact.address`, class personal\n\nWhere"},
+		"order-fulfilment  #":  {"Activity `order-fulfilment`"},
 	} {
 		said := e.hover(checkout, text)
 		for _, w := range want {
@@ -429,6 +432,9 @@ func TestTheLanguageServerAnswers(t *testing.T) {
 		"identity/customers": customers + " customers",
 		"read-address":       customers + " read-address",
 		"because":            "",
+
+		"user.contact.address": "", // which no document declares
+		"order-fulfilment  #":  "policies/privacy/activities/order-fulfilment.yaml order-fulfilment",
 	} {
 		if got := e.definition(checkout, text); got != want {
 			t.Errorf("%s leads to %q, want %q", text, got, want)
@@ -438,6 +444,11 @@ func TestTheLanguageServerAnswers(t *testing.T) {
 		t.Errorf("the grant leads to %q", got)
 	}
 
+	items := e.complete(checkout, "categories: [")
+	if i := slices.IndexFunc(items, func(i protocol.CompletionItem) bool { return i.Label == "user.biometric" }); i < 0 || items[i].Detail != protocol.NewOptional("special") {
+		t.Errorf("it proposes the categories %s", labels(items))
+	}
+
 	// While it is written, the document is no YAML, and names are known all the same.
 	e.change(checkout, "to: identity/customers\n      endpoints: [read-address]", "to: ")
 	if got := labels(e.complete(checkout, "- to: ")); got != "checkout identity/customers shop/checkout" {
@@ -445,7 +456,7 @@ func TestTheLanguageServerAnswers(t *testing.T) {
 	}
 	e.change(checkout, "to: ", "to: identity/customers\n      endpoints: [")
 	e.diagnostics(checkout, 1)
-	items := e.complete(checkout, "endpoints: [")
+	items = e.complete(checkout, "endpoints: [")
 	if labels(items) != "read-address" || items[0].Detail != protocol.NewOptional("GET /v1/customers/{id}/address") {
 		t.Errorf("it proposes the endpoints %+v", items)
 	}

@@ -24,7 +24,7 @@ func (a *app) schema() *cobra.Command {
 		Short: "Print the JSON Schema of the documents, for editors",
 		Long: "schema prints one JSON Schema for all kinds of documents, or that of one kind.\n\n" +
 			"With --estate its enumerations are the names of this repository: an editor then completes services and endpoints\n" +
-			"across files.",
+			"across files. The words for personal data are its examples, with those of the organisation's own.",
 		Example: "  writ schema --estate -o schema/estate.schema.json",
 		Args:    atMostOne,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {

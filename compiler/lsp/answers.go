@@ -40,16 +40,19 @@ func (c cursor) subject() (compiler.Reference, bool) {
 	return ref, true
 }
 
-// callee is the Service whose endpoints a list holds that the cursor is in: that which an intent or an assertion
-// calls, or the one that grants.
+// callee is the Service whose endpoint the cursor is in, or a list of them: that which an intent or an assertion calls, the one that
+// grants, or the one that says what of its personal data they have.
 func (c cursor) callee() (string, bool) {
 	path := strings.Join(c.names(), ".")
 	switch {
 	case strings.HasPrefix(path, "spec.intents.[].endpoints"), strings.HasPrefix(path, "spec.allow.[].endpoints"),
 		strings.HasPrefix(path, "spec.deny.[].endpoints"), strings.HasPrefix(path, "spec.only.[].endpoints"):
 		return c.qualified(c.beside("endpoints", "to")), true
-	case strings.HasPrefix(path, "spec.grants.[].endpoints"):
+	case strings.HasPrefix(path, "spec.grants.[].endpoints"), strings.HasPrefix(path, "spec.personalData.declassifies.[].endpoints"),
+		path == "spec.personalData.acknowledges.[].endpoint":
 		return c.qualified(c.at("metadata", "name")), true
+	case path == "spec.personalData.rights.access", path == "spec.personalData.rights.erasure", path == "spec.personalData.rights.rectification":
+		return c.qualified(cmp.Or(c.at("spec", "personalData", "rights", "through"), c.at("metadata", "name"))), true
 	default:
 		return "", false
 	}
@@ -114,7 +117,8 @@ func (c cursor) valuesOf(f field, e estate) []proposal {
 	var all []proposal
 	if f.refers != "" {
 		for _, ref := range e.documents(f.refers) {
-			all = append(all, proposal{label: ref.Name, insert: ref.Name, detail: e[ref].Contact})
+			said := e[ref]
+			all = append(all, proposal{label: ref.Name, insert: ref.Name, detail: cmp.Or(said.Contact, said.Class), documentation: meaning(said)})
 		}
 		return all
 	}
@@ -225,7 +229,13 @@ func describe(ref compiler.Reference, said compiler.Description) string {
 	if said.Contact != "" {
 		fmt.Fprintf(&b, ", contact %s", code(said.Contact))
 	}
+	if said.Class != "" {
+		fmt.Fprintf(&b, ", class %s", said.Class)
+	}
 	b.WriteString("\n")
+	if said.Means != "" {
+		fmt.Fprintf(&b, "\n%s\n", meaning(said))
+	}
 	list(&b, "Stands for:", said.Offers)
 	list(&b, "Endpoints:", said.Endpoints)
 	if ref.Kind != "Service" {
@@ -237,6 +247,14 @@ func describe(ref compiler.Reference, said compiler.Description) string {
 	}
 	list(&b, "Who can call it:", said.Callers)
 	return b.String()
+}
+
+// meaning is that of a word, as Markdown. What an organisation says of its own word is a text of its documents.
+func meaning(said compiler.Description) string {
+	if said.Means == "" || said.Declared.IsZero() {
+		return said.Means
+	}
+	return code(said.Means)
 }
 
 func list(b *strings.Builder, title string, entries []string) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"writ.dev/writ/compiler"
+	"writ.dev/writ/compiler/diag"
 )
 
 // at reads the cursor where the text has a bar.
@@ -110,11 +111,20 @@ var known = estate{
 	{Kind: "Cluster", Name: "eu-1"}:                               {},
 	{Kind: "Mesh", Name: "prod"}:                                  {},
 	{Kind: "Outsider", Name: "lb"}:                                {},
+	{Kind: "Activity", Name: "fulfilment"}:                        {},
+	{Kind: "Party", Name: "carrier"}:                              {},
+	{Kind: "Approval", Name: "sales"}:                             {},
+	{Kind: "data category", Name: "user.name"}:                    {Means: "What a person is called.", Class: "personal"},
+	{Kind: "data category", Name: "user.x_boutique.size"}:         {Means: "a [size]", Class: "personal", Declared: diag.Span{File: "policies/privacy/privacy.yaml"}},
+	{Kind: "data use", Name: "essential.service"}:                 {Means: "What was asked for."},
+	{Kind: "data subject", Name: "customer"}:                      {Means: "Who buys."},
 }
 
 func TestProposals(t *testing.T) {
 	service := func(spec string) string { return head + "spec:\n" + spec }
 	test := func(spec string) string { return strings.Replace(head, "Service", "Test", 1) + "spec:\n" + spec }
+	activity := func(spec string) string { return "kind: Activity\nmetadata: {name: a}\nspec:\n" + spec }
+	const categories = "user.name user.x_boutique.size"
 	for _, tt := range []struct {
 		name, text string
 		want       string
@@ -143,6 +153,33 @@ func TestProposals(t *testing.T) {
 		{"endpoints of an assertion", test("  deny:\n    - to: catalog/products\n      endpoints: [|]"), "find list"},
 		{"kinds of caller", test("  deny:\n    - from: {|}"), "identity outsider peer team"},
 		{"fields of an assertion", test("  allow:\n    - from: cart\n      to: cart\n      |"), "endpoints grpc methods paths port"},
+		{"categories of a tag", service("  endpoints:\n    a: {returns: [|]}"), categories},
+		{"categories below", service("  endpoints:\n    a:\n      accepts:\n        - user.|"), categories},
+		{"categories that are processed", service("  personalData:\n    processes:\n      - {categories: [user.name, |]}"), categories},
+		{"categories that may be revealed", service("  personalData: {processes: [{mayReveal: [|"), categories},
+		{"categories that are dropped", service("  personalData: {declassifies: [{drops: [|"), categories},
+		{"categories that are sent", service("  personalData: {channels: [{sends: [|"), categories},
+		{"categories that are received", service("  personalData: {channels: [{receives: [|"), categories},
+		{"categories that are acknowledged", service("  personalData: {acknowledges: [{categories: [|"), categories},
+		{"categories of an activity", activity("  categories: [|"), categories},
+		{"categories of a party", "kind: Party\nspec:\n  receives: [|", categories},
+		{"categories of an approval", "kind: Approval\nspec:\n  covers: {categories: [|", categories},
+		{"a purpose", activity("  purpose: |"), "essential.service"},
+		{"purposes of an endpoint", service("  endpoints: {a: {purposes: [|"), "essential.service"},
+		{"whose data it is", activity("  subjects:\n    - |"), "customer"},
+		{"what an intent is for", service("  intents:\n    - to: a\n      activity: |"), "fulfilment"},
+		{"what data is processed for", service("  personalData: {processes: [{activity: |"), "fulfilment"},
+		{"what data was collected for", activity("  compatibleWith: [{activity: |"), "fulfilment"},
+		{"activities of an approval", "kind: Approval\nspec:\n  covers: {activities: [|", "fulfilment"},
+		{"who runs a cluster", "kind: Cluster\nspec: {operator: |", "carrier"},
+		{"who is sent to", service("  personalData: {channels: [{party: |"), "carrier"},
+		{"recipients", activity("  recipients: [|"), "carrier"},
+		{"the controller", "kind: Privacy\nspec: {controller: |", "carrier"},
+		{"who agreed", activity("  approval: |"), "sales"},
+		{"endpoints that give less", service("  endpoints: {put: {}}\n  personalData: {declassifies: [{endpoints: [|"), "get put"},
+		{"an endpoint for erasure", service("  endpoints: {put: {}}\n  personalData: {rights: {erasure: |"), "get put"},
+		{"an endpoint of another for erasure", service("  personalData: {rights: {through: catalog/products, erasure: |"), "find list"},
+		{"an endpoint that is acknowledged", service("  personalData: {acknowledges: [{endpoint: |"), "get"},
 		{"nowhere", service("  nothing: |"), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -158,6 +195,17 @@ func TestProposals(t *testing.T) {
 				t.Errorf("%q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestAWordIsProposedWithWhatItMeans(t *testing.T) {
+	c, _ := at(t, head+"spec: {endpoints: {a: {returns: [|]}}}\n")
+	want := []proposal{
+		{label: "user.name", insert: "user.name", detail: "personal", documentation: "What a person is called."},
+		{label: "user.x_boutique.size", insert: "user.x_boutique.size", detail: "personal", documentation: "`a [size]`"},
+	}
+	if got := c.proposals(known); !slices.Equal(got, want) {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -189,12 +237,16 @@ func TestSubjects(t *testing.T) {
 
 func TestHoverTellsWhatAFieldMeans(t *testing.T) {
 	for text, want := range map[string]string{
-		"spec:\n  inte|nts: []\n":                        "Whom the Service calls.",
-		"spec:\n  ports: {a: {target|Port: 1}}\n":        "The container's port",
-		"spec:\n  intents:\n    - to: nobody/kno|ws\n":   "",
-		"spec:\n  endpoints: {get: {audience: me|sh}}\n": "`mesh` lets every Service of the mesh in",
-		"spec:\n  endpoints:\n    ge|t: {port: a}\n":     "- `GET /cart`",
-		"spec:\n  intents:\n    - to: ca|rt\n":           "team `orders`",
+		"spec:\n  inte|nts: []\n":                                    "Whom the Service calls.",
+		"spec:\n  ports: {a: {target|Port: 1}}\n":                    "The container's port",
+		"spec:\n  intents:\n    - to: nobody/kno|ws\n":               "",
+		"spec:\n  endpoints: {get: {audience: me|sh}}\n":             "`mesh` lets every Service of the mesh in",
+		"spec:\n  endpoints:\n    ge|t: {port: a}\n":                 "- `GET /cart`",
+		"spec:\n  intents:\n    - to: ca|rt\n":                       "team `orders`",
+		"spec: {endpoints: {a: {returns: [user.n|ame]}}}":            "data category `user.name`, class personal\n\nWhat a person is called.\n",
+		"spec: {endpoints: {a: {returns: [user.x|_boutique.size]}}}": "\n`a [size]`\n",
+		"spec: {endpoints: {a: {purposes: [essential.s|ervice]}}}":   "data use `essential.service`\n\nWhat was asked for.\n",
+		"spec: {endpoints: {a: {returns: [user.n|ever]}}}":           "",
 	} {
 		c, _ := at(t, head+text)
 		got := c.hover(known)

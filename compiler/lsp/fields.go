@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"writ.dev/writ/compiler"
 	"writ.dev/writ/schema"
 )
 
@@ -15,11 +16,11 @@ type field struct {
 	node map[string]any
 	// description is that of the field itself, or of the form that its value has.
 	description string
-	// refers is the kind of document that the value names, "" where it names none.
+	// refers is the kind of document or of word that the value names, "" where it names none.
 	refers string
 }
 
-// referring are the definitions of the schemas whose values are names of documents.
+// referring are the definitions of the schemas whose values are names of documents, or words for personal data.
 var referring = map[string]string{
 	"serviceReference":          "Service",
 	"qualifiedServiceReference": "Service",
@@ -32,6 +33,9 @@ var referring = map[string]string{
 	"activityReference":         "Activity",
 	"partyReference":            "Party",
 	"approvalReference":         "Approval",
+	"dataCategory":              compiler.DataCategory,
+	"dataUse":                   compiler.DataUse,
+	"dataSubject":               compiler.DataSubject,
 }
 
 var bundle = sync.OnceValue(func() map[string]any {

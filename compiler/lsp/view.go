@@ -250,7 +250,7 @@ func (s *server) Definition(ctx context.Context, p *protocol.DefinitionParams) (
 		return nil, nil
 	}
 	_, said, known := v.estate.find(ref)
-	if !known {
+	if !known || said.Declared.IsZero() {
 		return nil, nil
 	}
 	s.mu.Lock()
