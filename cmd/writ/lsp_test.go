@@ -444,7 +444,7 @@ func TestTheLanguageServerAnswers(t *testing.T) {
 		t.Errorf("the grant leads to %q", got)
 	}
 
-	items := e.complete(checkout, "categories: [")
+	items := e.complete(customers, "categories: [")
 	if i := slices.IndexFunc(items, func(i protocol.CompletionItem) bool { return i.Label == "user.biometric" }); i < 0 || items[i].Detail != protocol.NewOptional("special") {
 		t.Errorf("it proposes the categories %s", labels(items))
 	}
