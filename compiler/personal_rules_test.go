@@ -176,6 +176,42 @@ func TestWhatServicesDeclare(t *testing.T) {
 	})
 }
 
+// That nobody comes for what a Service stores is told where nothing else says why.
+func TestACallersMistakeIsNotToldOfTheHolder(t *testing.T) {
+	t.Parallel()
+	const checkoutFile = "policies/teams/shop/checkout.yaml"
+	const archive = `apiVersion: writ.dev/v1alpha1
+kind: Service
+metadata: {name: archive, namespace: shop}
+spec:
+  ports: {http: {port: 80}}
+  endpoints: {read: {methods: [GET], paths: [/orders], returns: [user.contact.address]}}
+  personalData: {processes: [{activity: order-fulfilment, categories: [user.contact.address], stored: true}]}
+`
+	const reader = `apiVersion: writ.dev/v1alpha1
+kind: Service
+metadata: {name: reader, namespace: shop}
+spec:
+  personalData: {processes: [{activity: order-fulfilment, categories: [user.contact.address], stored: true}]}
+  intents: [{to: archive, endpoints: [%s], because: it reads, activity: order-fulfilment}]
+`
+	in := func(endpoint string) map[string]string {
+		return map[string]string{
+			"policies/teams/shop/archive.yaml": archive,
+			"policies/teams/shop/reader.yaml":  strings.Replace(reader, "%s", endpoint, 1),
+		}
+	}
+	holdPersonal(t, []personalCase{
+		{name: "a misspelt endpoint of another team", replace: []string{checkoutFile, "[read-address]", "[read-adress]"}, want: []string{"e REF-006 Service shop/checkout"}},
+		{name: "a call in the team", add: in("read")},
+		{name: "a misspelt endpoint of the team", add: in("raed"), want: []string{"e REF-006 Service shop/reader"}},
+		{
+			name: "nobody calls", add: map[string]string{"policies/teams/shop/archive.yaml": archive},
+			want: []string{"n PII-081 Service shop/archive"},
+		},
+	})
+}
+
 func TestGroundsOfActivities(t *testing.T) {
 	t.Parallel()
 	const account = "legalBasis: {code: contract}\n  retention: {period: P2Y, from: account closed}"

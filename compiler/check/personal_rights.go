@@ -112,17 +112,20 @@ func runCutOffHolder(p *Pass) {
 		return
 	}
 	alive := map[*syntax.Service]bool{}
+	slips := map[*model.Team]bool{} // one of its Services may mean another by a name that is misspelt
 	for _, m := range p.Estate.Meshes {
 		for _, s := range m.Services {
+			slips[s.Team] = slips[s.Team] || s.Slips
 			reads := slices.ContainsFunc(f.Calls(s), func(a *model.Access) bool { return len(f.Returns(a.Endpoint)) > 0 })
-			alive[s.Doc] = alive[s.Doc] || reads || len(f.Callers(s)) > 0 || s.PersonalData != nil && len(s.PersonalData.Channels) > 0
+			// Whom a grant names is meant to come: that nobody does is told of the grant, or of the intent that misspells it.
+			alive[s.Doc] = alive[s.Doc] || reads || len(s.Grants) > 0 || len(f.Callers(s)) > 0 || s.PersonalData != nil && len(s.PersonalData.Channels) > 0
 		}
 		for _, a := range m.Pending {
 			alive[a.Callee().Doc] = true
 		}
 	}
 	eachService(p.Estate, func(s *model.Service) {
-		if d := s.PersonalData; d == nil || !d.Stores() || len(f.Holds(s)) == 0 || alive[s.Doc] || s.Slips {
+		if d := s.PersonalData; d == nil || !d.Stores() || len(f.Holds(s)) == 0 || alive[s.Doc] || slips[s.Team] {
 			return
 		}
 		p.object(s.PersonalData.Doc.Processes.Span, diag.Finding{
