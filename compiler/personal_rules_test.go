@@ -109,7 +109,7 @@ func TestWhatServicesDeclare(t *testing.T) {
 		{name: "nothing"},
 		{
 			name: "nobody answers, and it is said once", replace: []string{privacyFile, "kind: Privacy\nmetadata: {name: privacy}\nspec:\n  controller: example\n  owners: [\"@example/privacy\"]\n  plainPaths: [/healthz, /metrics]\n", "kind: Party\nmetadata: {name: other}\nspec: {legalName: Other, country: NL, role: own}\n"},
-			want: []string{"e PII-090 Privacy"},
+			want: []string{"w PII-090 Privacy"},
 		},
 		{
 			name: "none, and an endpoint has some", replace: []string{customersFile, "processes:\n      - " + processes, "none: only articles"},

@@ -43,7 +43,7 @@ func (b *breaker) policy() {
 	}
 	b.plant("selector: a label more", "", idle, func(o tree) { at(o, "spec", "selector", "matchLabels").(tree)["tier"] = "x" })
 	alone := idle
-	if dry && b.shadow[ns] == 1 {
+	if dry && (b.shadow[ns] == 1 || len(rules) == 0) {
 		alone = "a dry run refuses nothing of pods that nobody declared"
 	}
 	b.plant("selector: dropped", "", alone, func(o tree) { delete(specOf(o), "selector") })

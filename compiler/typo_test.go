@@ -36,6 +36,9 @@ func TestATypoIsOneFinding(t *testing.T) {
 		for what, expr := range words {
 			for _, at := range expr.FindAllSubmatchIndex(file.Data, -1) {
 				start, end := at[2], at[3]
+				if what == "caller" && strings.HasPrefix(name, "policies/privacy/") {
+					continue // a retention has a `from` in words
+				}
 				if slips++; testing.Short() && slips%7 != 0 || strings.Contains(name, "/overlay/") {
 					continue
 				}

@@ -65,7 +65,7 @@ var effects = map[string]diag.Effect{"report": diag.Report, "withhold": diag.Wit
 var undeclaredService = &diag.Rule{
 	Code: "PII-001", Name: "personal-data-not-said", Effect: diag.Withhold,
 	Title: "a Service does not say whether it processes personal data",
-	Why:   "Every service that touches personal data has to be known (GDPR Articles 5(2) and 30). Silence is no answer: nobody could tell a Service without personal data from one that was forgotten.",
+	Why:   "Every service that touches personal data has to be known (GDPR Articles 5(2) and 30). Silence is no answer: nobody could tell a Service without personal data from one that was forgotten. The accesses that bring it personal data, or take some from it, are withheld.",
 }
 
 func runUndeclaredService(p *Pass) {
@@ -87,9 +87,14 @@ func runUndeclaredService(p *Pass) {
 			finding.Help = fmt.Sprintf("%s comes to it: write personalData: {processes: [{activity: ..., categories: [%s], stored: ...}]}",
 				strings.Join(comes, ", "), strings.Join(comes, ", "))
 		}
+		// What has no personal data stays: to answer for personal data begins with a document, and must not cut off an estate.
 		var accesses []*model.Access
 		for _, s := range in {
-			accesses = slices.Concat(accesses, f.Calls(s), f.Callers(s))
+			for _, a := range slices.Concat(f.Calls(s), f.Callers(s)) {
+				if len(f.Tagged(a.Endpoint)) > 0 {
+					accesses = append(accesses, a)
+				}
+			}
 		}
 		p.object(s.Doc.Metadata.Name.Span, finding, accesses...)
 	})

@@ -14,9 +14,9 @@ import (
 )
 
 var nobodyAnswers = &diag.Rule{
-	Code: "PII-090", Name: "nobody-answers", Effect: diag.Report, Level: diag.Error,
+	Code: "PII-090", Name: "nobody-answers", Effect: diag.Report,
 	Title: "policies speak of personal data, and there is no Privacy document",
-	Why:   "Without a Privacy document no rule about personal data is applied, so that teams can adopt the mesh first. A tag that nobody judges looks like one that was judged; and the controller answers for all of it (GDPR Article 5(2)).",
+	Why:   "Without a Privacy document no rule about personal data is applied, so that teams can adopt the mesh first, and tag their services before anything is withheld. A tag that nobody judges looks like one that was judged; and the controller answers for all of it (GDPR Article 5(2)).",
 }
 
 func runNobodyAnswers(p *Pass) {

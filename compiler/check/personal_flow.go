@@ -48,7 +48,8 @@ func (p *Pass) undeclared(gaps []privacy.Gap) {
 			}
 		}
 		// That an endpoint accepts what its own Service does not process is told at the endpoint (PII-009).
-		if slices.ContainsFunc(g.Steps, func(st privacy.Step) bool { return !st.Writes }) {
+		// What a Service with a misspelt word hands out cannot be told.
+		if slices.ContainsFunc(g.Steps, func(st privacy.Step) bool { return !st.Writes && !unsure(st.From) }) {
 			told = append(told, g)
 		}
 	}
@@ -66,6 +67,11 @@ func (p *Pass) undeclared(gaps []privacy.Gap) {
 	}
 	p.tellWays(&finding, told)
 	p.object(s.Doc.Spec.PersonalData.Span, finding, accesses...)
+}
+
+// unsure reports whether a word of what the Service says of personal data resolved nowhere.
+func unsure(s *model.Service) bool {
+	return s != nil && s.PersonalData != nil && s.PersonalData.Unsure
 }
 
 func categoriesOf(gaps []privacy.Gap) []string {

@@ -37,6 +37,9 @@ func runBeyondRights(p *Pass) {
 	reached := map[*syntax.Endpoint]bool{}
 	for _, m := range p.Estate.Meshes {
 		if s := m.Service(desk.Value); s != nil {
+			if s.Slips {
+				return // a misspelt name may be what reaches it
+			}
 			for _, a := range f.Calls(s) {
 				reached[a.Endpoint.Doc] = true
 			}
@@ -74,7 +77,7 @@ func (p *Pass) rightsOf(s *model.Service, desk syntax.Text, reached map[*syntax.
 		return
 	}
 	for _, e := range []*model.Endpoint{d.Access, d.Erasure, d.Rectification} {
-		if e != nil && !e.Broken && !reached[e.Doc] {
+		if e != nil && !e.Broken && !e.Service.Slips && !reached[e.Doc] {
 			beyond = append(beyond, e.Name)
 		}
 	}

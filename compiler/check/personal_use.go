@@ -119,7 +119,7 @@ func runWithoutActivity(p *Pass) {
 		if in.activity != nil || len(c.accesses) == 0 {
 			continue
 		}
-		if in.doc.Activity.Value != "" { // an unknown name is told where it is written
+		if in.doc.Activity.Value != "" || unsure(c.accesses[0].Callee()) { // an unknown name is told where it is written
 			for _, a := range c.accesses {
 				p.Withhold(a)
 			}
