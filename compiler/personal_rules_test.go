@@ -120,6 +120,14 @@ func TestWhatServicesDeclare(t *testing.T) {
 			want: []string{"e PII-009 Service identity/customers"},
 		},
 		{
+			name: "several endpoints and a channel have what the declaration lacks: it is one mistake",
+			replace: []string{
+				customersFile, "health:", "write-gender: {methods: [PUT], paths: [/v1/gender], returns: [user.demographic], accepts: [user.demographic.gender]}\n    health:",
+				customersFile, processes, processes + "\n    channels: [{name: out, sends: [user.demographic.gender], activity: customer-account, because: b}]",
+			},
+			want: []string{"e PII-009 Service identity/customers", "w PII-004 Service identity/customers"},
+		},
+		{
 			name: "a narrower category is no other", replace: []string{customersFile, "categories: [user.name, user.contact]", "categories: [user.contact.address]"},
 		},
 		{

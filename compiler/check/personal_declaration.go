@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/model"
@@ -289,103 +288,4 @@ func textOf(words *vocabulary.Taxonomy, l syntax.List[syntax.Text], category str
 		}
 	}
 	return l.Span
-}
-
-var beyondDeclared = &diag.Rule{
-	Code: "PII-009", Name: "beyond-declared", Effect: diag.Withhold,
-	Title: "an endpoint, a channel or an acknowledgement has personal data that its Service does not process",
-	Why:   "A Service cannot hand out what it does not have, nor take what it does not process. One of the two is wrong, and the record of processing with it (GDPR Articles 5(2) and 30(1)).",
-}
-
-func runBeyondDeclared(p *Pass) {
-	if p.personal() == nil {
-		return
-	}
-	eachDocument(p.Estate, func(in []*model.Service) {
-		s := in[0]
-		if s.PersonalData == nil {
-			return // which is the finding
-		}
-		for _, e := range s.Endpoints {
-			p.beyondEndpoint(in, e, "returns", e.Returns)
-			p.beyondEndpoint(in, e, "accepts", e.Accepts)
-		}
-		for _, c := range s.PersonalData.Channels {
-			p.beyondList(s, c.Doc.Sends, c.Sends, "sends %s into channel "+c.Key, "spec.personalData.channels["+c.Doc.Name.Value+"].sends")
-		}
-		for _, k := range s.PersonalData.Acknowledgements {
-			p.beyondList(s, k.Doc.Categories, k.Categories, "acknowledges that "+k.Doc.Caller.Value+" gets %s",
-				"spec.personalData.acknowledges["+k.Doc.Caller.Value+"/"+k.Doc.Endpoint.Value+"].categories")
-		}
-	})
-}
-
-func (p *Pass) beyondEndpoint(in []*model.Service, e *model.Endpoint, verb string, d *model.Data) {
-	if d == nil {
-		return
-	}
-	s := in[0]
-	over := slices.DeleteFunc(p.beyond(s, d.Categories), func(c string) bool { return handled(s, e, verb, c) })
-	if len(over) == 0 {
-		return
-	}
-	var accesses []*model.Access
-	for _, a := range p.callersOf(in, e) {
-		if slices.ContainsFunc(over, func(c string) bool { return overlaps(c, p.personal().Carries(a)) }) {
-			accesses = append(accesses, a)
-		}
-	}
-	if s.PersonalData.Unsure {
-		p.withholdThese(accesses)
-		return
-	}
-	p.object(textOf(p.Estate.Privacy.Categories, d.Doc.Keys, over[0]), diag.Finding{
-		Message: fmt.Sprintf("%s %s %s, and %s", e, verb, and(over), does(s, over)),
-		Help:    fmt.Sprintf("add it to personalData.processes under the activity that it is for, or take it from %s", verb),
-		Related: declared(s), Items: over,
-		Objects: []string{s.Object()}, Field: "spec.endpoints." + e.Name + "." + verb,
-	}, accesses...)
-}
-
-// handled reports whether a declassification accounts for the category: one that discards it (what is wrong with that is told there),
-// or one that leaves a pseudonym.
-func handled(s *model.Service, e *model.Endpoint, verb, category string) bool {
-	return slices.ContainsFunc(s.PersonalData.Declassifications, func(d *model.Declassification) bool {
-		switch d.Doc.Method.Value {
-		case "discard":
-			return len(vocabulary.CoveredBy([]string{category}, d.Drops)) == 0
-		case "pseudonymise":
-			return verb == "returns" && vocabulary.Covers(privacy.Pseudonymous, category) && slices.Contains(d.Endpoints, e)
-		}
-		return false
-	})
-}
-
-func (p *Pass) beyondList(s *model.Service, l syntax.List[syntax.Text], keys []string, does, field string) {
-	over := p.beyond(s, keys)
-	if len(over) == 0 || s.PersonalData.Unsure {
-		return
-	}
-	p.object(textOf(p.Estate.Privacy.Categories, l, over[0]), diag.Finding{
-		Message: fmt.Sprintf("%s "+does+", and does not say that it processes it", s.Key(), and(over)),
-		Help:    "add it to personalData.processes under the activity that it is for, or take it away here",
-		Related: declared(s), Items: over,
-		Objects: []string{s.Object()}, Field: field,
-	})
-}
-
-func does(s *model.Service, over []string) string {
-	if s.PersonalData.None() {
-		return s.Key() + " says that it processes no personal data"
-	}
-	return fmt.Sprintf("%s does not say that it processes %s", s.Key(), map[bool]string{true: "it", false: "them"}[len(over) == 1])
-}
-
-func declared(s *model.Service) []diag.Related {
-	d := s.PersonalData.Doc
-	at := d.Processes.Span
-	if s.PersonalData.None() {
-		at = d.None.Span
-	}
-	return []diag.Related{{Span: at, Message: strings.TrimSpace("what " + s.Key() + " says that it processes")}}
 }

@@ -100,7 +100,7 @@ func (p *Pass) sensitive(a *model.Activity, class vocabulary.Class) []sensitive 
 	for _, access := range p.used(a).accesses {
 		if d := access.Callee().PersonalData; d != nil {
 			for _, x := range d.Processes {
-				if slices.ContainsFunc(p.personal().Carries(access), func(c string) bool { return overlaps(c, x.Categories) }) {
+				if len(x.MayReveal) > 0 && slices.ContainsFunc(p.personal().Carries(access), func(c string) bool { return overlaps(c, x.Categories) }) {
 					all = append(all, p.revealed(processed{access.Callee(), x}, class, "may reveal %s by what is read from %s")...)
 				}
 			}
