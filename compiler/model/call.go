@@ -131,6 +131,7 @@ func (r *resolver) resolveEndpointNames(s *Service, names []syntax.Text, object,
 }
 
 func (r *resolver) unknownEndpoint(rule *diag.Rule, s *Service, n syntax.Text, object, field string) {
+	r.slips++
 	var known []string
 	for _, e := range s.Endpoints {
 		known = append(known, e.Name)
