@@ -25,7 +25,7 @@ type processed struct {
 	*model.Processing
 }
 
-// used is what happens under the Activity in all meshes.
+// used is what happens under the Activity in all meshes, for nil what Services process under names that resolved nowhere.
 func (p *Pass) used(a *model.Activity) *use {
 	if p.uses == nil {
 		p.uses = usesOf(p.Estate, p.personal())
@@ -62,7 +62,6 @@ func usesOf(e *model.Estate, f *privacy.Flow) map[*model.Activity]*use {
 			}
 		}
 	}
-	delete(uses, nil) // a name that resolved nowhere
 	return uses
 }
 

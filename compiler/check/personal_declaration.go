@@ -94,12 +94,12 @@ func runStaleDeclaration(p *Pass) {
 		if s.PersonalData == nil || s.PersonalData.Unsure || s.Slips || callsBroken(s) {
 			return
 		}
-		var brought []string
+		var touched []string
 		for _, s := range in {
-			brought = slices.Concat(brought, brings(f, s), waits[s])
+			touched = slices.Concat(touched, hasToDoWith(f, s), waits[s])
 		}
 		for _, x := range s.PersonalData.Processes {
-			if x.Doc.Stored.Value || slices.ContainsFunc(x.Categories, func(c string) bool { return overlaps(c, brought) }) {
+			if x.Doc.Stored.Value || slices.ContainsFunc(x.Categories, func(c string) bool { return overlaps(c, touched) }) {
 				continue
 			}
 			p.object(x.Doc.Categories.Span, diag.Finding{
@@ -118,8 +118,9 @@ func callsBroken(s *model.Service) bool {
 	})
 }
 
-// brings is what comes to the Service by its own words and by what it calls. An endpoint that does not say what it has may have any.
-func brings(f *privacy.Flow, s *model.Service) []string {
+// hasToDoWith is what the Service has to do with by its own words and by what it calls: who writes has what it writes. An endpoint that
+// does not say what it has may have any.
+func hasToDoWith(f *privacy.Flow, s *model.Service) []string {
 	var all []string
 	for _, a := range f.Calls(s) { // who writes it has had it in hand
 		all = append(all, f.Tagged(a.Endpoint)...)
@@ -260,13 +261,13 @@ func (p *Pass) outside(a *model.Activity, category string, by []processed, acces
 	p.object(at, finding, accesses...)
 }
 
-// affected are the accesses of the Services that carry some of the category.
-func (p *Pass) affected(by []processed, category string) []*model.Access {
+// affected are the accesses of the Services that carry some of the categories.
+func (p *Pass) affected(by []processed, categories ...string) []*model.Access {
 	f := p.personal()
 	var all []*model.Access
 	for _, x := range by {
 		for _, a := range slices.Concat(f.Calls(x.service), f.Callers(x.service)) {
-			if overlaps(category, f.Carries(a)) {
+			if carries := f.Carries(a); slices.ContainsFunc(categories, func(c string) bool { return overlaps(c, carries) }) {
 				all = append(all, a)
 			}
 		}
@@ -288,4 +289,34 @@ func textOf(words *vocabulary.Taxonomy, l syntax.List[syntax.Text], category str
 		}
 	}
 	return l.Span
+}
+
+var revealsNothing = &diag.Rule{
+	Code: "PII-099", Name: "reveals-nothing", Effect: diag.Report, Level: diag.Error,
+	Title: "what data may reveal is no special category",
+	Why:   "mayReveal asks for what special categories and data on convictions ask for (GDPR Articles 9 and 10; CJEU C-21/23). Of any other it asks nothing, and its author believes that it does.",
+}
+
+func runRevealsNothing(p *Pass) {
+	if p.personal() == nil {
+		return
+	}
+	words := p.Estate.Privacy.Categories
+	eachService(p.Estate, func(s *model.Service) {
+		if s.PersonalData == nil {
+			return
+		}
+		for _, x := range s.PersonalData.Processes {
+			for _, t := range x.Doc.MayReveal.Items {
+				if key := today(words, t); key == "" || words.Highest(key) >= vocabulary.Special {
+					continue
+				}
+				p.object(t.Span, diag.Finding{
+					Message: fmt.Sprintf("%s is no special category", t.Value),
+					Help:    "name the special category that the data lets one guess, such as user.health_and_medical; what is processed stands in categories",
+					Objects: []string{s.Object()}, Field: "spec.personalData.processes[" + x.Doc.Activity.Value + "].mayReveal[" + t.Value + "]",
+				})
+			}
+		}
+	})
 }

@@ -35,6 +35,11 @@ var incompleteActivity = &diag.Rule{
 }
 
 func runIncompleteActivity(p *Pass) {
+	if p.personal() != nil { // an activity that nobody declares is told where it is named, and lacks everything
+		for _, x := range p.used(nil).processed {
+			p.withholdThese(p.affected([]processed{x}, x.Categories...))
+		}
+	}
 	p.eachActivity(func(a *model.Activity, controls bool) {
 		if a.Unsure { // what it lacks may be meant by the word that nobody knows
 			p.withholdThese(p.used(a).accesses)

@@ -94,6 +94,7 @@ var Rules = []Rule{
 	{nobodyAnswers, runNobodyAnswers},
 	{staleDeclaration, runStaleDeclaration},
 	{broadTag, runBroadTag},
+	{revealsNothing, runRevealsNothing},
 	{outsideActivity, runOutsideActivity},
 	{beyondDeclared, runBeyondDeclared},
 	{credentialsHandedOut, runCredentials},

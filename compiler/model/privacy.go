@@ -30,7 +30,7 @@ type Activity struct {
 	Approval   *Approval
 	// Basis and Condition are its grounds of Articles 6(1) and 9(2), nil where none is named, or none of the name is known.
 	Basis, Condition *vocabulary.Code
-	// Unsure says that a word of it resolved nowhere: what seems to be missing may be meant by it.
+	// Unsure says that a word of its purpose, data, grounds or places is unknown: what seems to be missing may be meant by it.
 	Unsure bool
 }
 

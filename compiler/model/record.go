@@ -125,13 +125,13 @@ func (r *resolver) resolveActivities(docs []*syntax.Activity) {
 			}
 		}
 		a.Categories, _ = r.categories(d.Spec.Categories, object, "spec.categories")
-		a.Controllers = r.partyList(d.Spec.Controllers, object, "spec.controllers")
-		a.Recipients = r.partyList(d.Spec.Recipients, object, "spec.recipients")
-		a.Approval = r.approval(d.Spec.Approval, object, "spec.approval")
 		a.Basis = r.code(legalBasis, d.Spec.LegalBasis.Code, object, "spec.legalBasis.code")
 		a.Condition = r.code(condition, d.Spec.Condition.Code, object, "spec.condition.code")
 		r.places(d.Spec.Stays, object, "spec.stays")
 		a.Unsure = r.slips > before
+		a.Controllers = r.partyList(d.Spec.Controllers, object, "spec.controllers")
+		a.Recipients = r.partyList(d.Spec.Recipients, object, "spec.recipients")
+		a.Approval = r.approval(d.Spec.Approval, object, "spec.approval")
 		r.activities[name] = a
 		r.estate.Activities = append(r.estate.Activities, a)
 	}
@@ -152,6 +152,11 @@ func (r *resolver) resolveActivities(docs []*syntax.Activity) {
 
 // resolvePersonalData resolves what the Services of all meshes say of personal data.
 func (r *resolver) resolvePersonalData() {
+	for _, a := range r.estate.Approvals {
+		if by := a.Doc.Spec.DecidedBy.Team; by.Value != "" && r.teams[by.Value] == nil {
+			r.unknown(UnknownTeam, by, "Team", keys(r.teams), "Approval "+a.Name, "spec.decidedBy.team")
+		}
+	}
 	for _, c := range r.estate.Clusters {
 		c.Operator = r.party(c.Doc.Spec.Operator, "Cluster "+c.Name, "spec.operator")
 		r.country(c.Doc.Spec.Country, "Cluster "+c.Name, "spec.country")
