@@ -14,7 +14,7 @@ import (
 const (
 	customersFile  = "policies/teams/identity/customers.yaml"
 	activitiesFile = "policies/privacy/activities.yaml"
-	privacyDocument    = "policies/privacy/privacy.yaml"
+	privacyFile    = "policies/privacy/privacy.yaml"
 	partiesFile    = "policies/privacy/parties.yaml"
 	moreFile       = "policies/privacy/more.yaml"
 )
@@ -108,7 +108,7 @@ func TestWhatServicesDeclare(t *testing.T) {
 	holdPersonal(t, []personalCase{
 		{name: "nothing"},
 		{
-			name: "nobody answers, and it is said once", replace: []string{privacyDocument, "kind: Privacy\nmetadata: {name: privacy}\nspec:\n  controller: example\n  owners: [\"@example/privacy\"]\n  plainPaths: [/healthz, /metrics]\n", "kind: Party\nmetadata: {name: other}\nspec: {legalName: Other, country: NL, role: own}\n"},
+			name: "nobody answers, and it is said once", replace: []string{privacyFile, "kind: Privacy\nmetadata: {name: privacy}\nspec:\n  controller: example\n  owners: [\"@example/privacy\"]\n  plainPaths: [/healthz, /metrics]\n", "kind: Party\nmetadata: {name: other}\nspec: {legalName: Other, country: NL, role: own}\n"},
 			want: []string{"w PII-090 Privacy"},
 		},
 		{
@@ -272,12 +272,12 @@ func TestGroundsOfActivities(t *testing.T) {
 			want: []string{"e PII-020 Activity a"},
 		},
 		{
-			name: "an organisation's own word may be special", replace: []string{privacyDocument, "  plainPaths", "  categories: [{key: user.content.x_example.diagnosis, because: b, class: special}]\n  plainPaths"},
+			name: "an organisation's own word may be special", replace: []string{privacyFile, "  plainPaths", "  categories: [{key: user.content.x_example.diagnosis, because: b, class: special}]\n  plainPaths"},
 			add:  map[string]string{moreFile: activity("a", "categories", "[user.content.x_example]")},
 			want: []string{"e PII-002 Activity a"},
 		},
 		{
-			name: "an organisation's own word is asked like others", replace: []string{privacyDocument, "  plainPaths", "  categories: [{key: user.content.x_example, because: b, class: special}]\n  plainPaths"},
+			name: "an organisation's own word is asked like others", replace: []string{privacyFile, "  plainPaths", "  categories: [{key: user.content.x_example, because: b, class: special}]\n  plainPaths"},
 			add:  map[string]string{moreFile: activity("a", "categories", "[user.content.x_example]", "approval", "x") + approval("x", "activities: [a], categories: [user.content]", "")},
 			want: []string{"e PII-020 Activity a"},
 		},
@@ -397,7 +397,7 @@ func TestApprovals(t *testing.T) {
 			want: []string{"w PII-041 Approval x"},
 		},
 		{
-			name: "its last day is one on which it holds", replace: append(slices.Clone(approved), privacyDocument, "  plainPaths", "  notice: 1\n  plainPaths"),
+			name: "its last day is one on which it holds", replace: append(slices.Clone(approved), privacyFile, "  plainPaths", "  notice: 1\n  plainPaths"),
 			add: map[string]string{moreFile: other + strings.Replace(approval("x", channelCovers, ""), "2027-05-12", "2026-11-25", 1)},
 		},
 		{
@@ -406,7 +406,7 @@ func TestApprovals(t *testing.T) {
 		},
 		{
 			name:    "the day withholds nothing, whatever the organisation says",
-			replace: append(slices.Clone(approved), privacyDocument, "  plainPaths", "  effects: [{rule: PII-041, effect: withhold, because: b}]\n  plainPaths"),
+			replace: append(slices.Clone(approved), privacyFile, "  plainPaths", "  effects: [{rule: PII-041, effect: withhold, because: b}]\n  plainPaths"),
 			add:     map[string]string{moreFile: other + strings.Replace(approval("x", channelCovers, ""), "2027-05-12", "2026-11-22", 1)},
 			want:    []string{"e PII-041 Approval x", "e PII-092 Privacy privacy"},
 		},
@@ -423,7 +423,7 @@ func TestApprovals(t *testing.T) {
 func TestWhoAnswersAndWhatIsStricter(t *testing.T) {
 	t.Parallel()
 	effects := func(list string) []string {
-		return []string{privacyDocument, "  plainPaths", "  effects: [" + list + "]\n  plainPaths"}
+		return []string{privacyFile, "  plainPaths", "  effects: [" + list + "]\n  plainPaths"}
 	}
 	holdPersonal(t, []personalCase{
 		{name: "a contact that reaches nobody", replace: []string{"policies/platform/teams/shop.yaml", `"#shop"`, "TBD"}, want: []string{"e PII-005 Team shop"}},
