@@ -116,7 +116,7 @@ func TestWhatServicesDeclare(t *testing.T) {
 			want: []string{"e PII-009 Service identity/customers"}, withheld: 1,
 		},
 		{
-			name: "an endpoint accepts what nobody processes", replace: []string{customersFile, "health:", "write-gender: {methods: [PUT], paths: [/v1/gender], returns: none, accepts: [user.demographic.gender]}\n    health:"},
+			name: "an endpoint accepts what nobody processes", replace: []string{customersFile, "health:", "write-gender: {methods: [PUT], paths: [/v1/gender], returns: {none: whether it was written}, accepts: [user.demographic.gender]}\n    health:"},
 			want: []string{"e PII-009 Service identity/customers"},
 		},
 		{
@@ -136,7 +136,7 @@ func TestWhatServicesDeclare(t *testing.T) {
 		},
 		{
 			name: "an acknowledgement has what nobody processes", replace: []string{customersFile, processes, processes + "\n    acknowledges: [{caller: shop/checkout, endpoint: read-address, categories: [user.device.cookie], since: 2026-11-01}]"},
-			want: []string{"e PII-009 Service identity/customers"},
+			want: []string{"e PII-009 Service identity/customers", "n PII-098 Service identity/customers"},
 		},
 		{
 			name: "a misspelt word is told alone", replace: []string{customersFile, "categories: [user.name, user.contact]", "categories: [user.name, user.contract]"},
@@ -164,7 +164,7 @@ func TestWhatServicesDeclare(t *testing.T) {
 			replace: []string{activitiesFile, "categories: [user.name, user.contact]\n  legalBasis: {code: contract}\n  retention: {period: P2Y, from: order", "categories: [user.name]\n  legalBasis: {code: contract}\n  retention: {period: P2Y, from: order"},
 			add: map[string]string{"policies/teams/shop/labels.yaml": "apiVersion: writ.dev/v1alpha1\nkind: Service\nmetadata: {name: labels, namespace: shop}\nspec:\n" +
 				"  personalData: {processes: [{activity: order-fulfilment, categories: [user.contact.address], stored: true}]}\n"},
-			want: []string{"e PII-008 Activity order-fulfilment"}, withheld: 1,
+			want: []string{"e PII-008 Activity order-fulfilment", "n PII-081 Service shop/labels"}, withheld: 1,
 		},
 		{
 			name: "what waits for consent brings data too", replace: []string{customersFile, "  grants:\n    - {from: shop/checkout, endpoints: [read-address]}\n", ""},
@@ -443,13 +443,13 @@ func TestWhoAnswersAndWhatIsStricter(t *testing.T) {
 		{name: "a day that has passed", replace: effects("{rule: PII-003, effect: report, announced: 2026-11-22, because: b}"), want: []string{"w PII-092 Privacy privacy"}},
 		{name: "a day to come", replace: effects("{rule: PII-003, effect: report, announced: 2027-01-01, because: b}")},
 		{
-			name: "a rule made stricter fails", replace: append(effects("{rule: PII-032, effect: report, because: b}"), activitiesFile, "purpose: essential.service\n", "purpose: operations\n"),
-			want: []string{"e PII-032 Activity customer-account"},
+			name: "a rule made stricter fails", replace: append(effects("{rule: PII-032, effect: report, because: b}"), customersFile, "returns: [user.contact.address]", "returns: [user.contact.address], purposes: [essential, operations]"),
+			want: []string{"e PII-032 Service identity/customers"},
 		},
 		{
 			name: "a rule made stricter withholds", withheld: 1,
-			replace: append(effects("{rule: PII-032, effect: withhold, because: b}"), activitiesFile, "purpose: essential.service.operations\n", "purpose: operations\n"),
-			want:    []string{"e PII-032 Activity order-fulfilment"},
+			replace: append(effects("{rule: PII-032, effect: withhold, because: b}"), customersFile, "returns: [user.contact.address]", "returns: [user.contact.address], purposes: [essential, operations]"),
+			want:    []string{"e PII-032 Service identity/customers"},
 		},
 	})
 }

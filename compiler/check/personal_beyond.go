@@ -36,15 +36,36 @@ func runBeyondDeclared(p *Pass) {
 		if s.PersonalData == nil {
 			return // which is the finding
 		}
-		all := p.excesses(in)
-		if s.PersonalData.Unsure { // a misspelt word may be what is missing
-			for _, x := range all {
-				p.withholdThese(x.accesses)
+		var told []excess
+		comes := p.comesUndeclared(in)
+		for _, x := range p.excesses(in) {
+			p.withholdThese(x.accesses)
+			if x.keys = slices.DeleteFunc(x.keys, func(c string) bool { return overlaps(c, comes) }); len(x.keys) > 0 {
+				told = append(told, x)
 			}
-			return
 		}
-		p.exceeds(s, all)
+		if !s.PersonalData.Unsure { // a misspelt word may be what is missing
+			p.exceeds(s, told)
+		}
 	})
+}
+
+// comesUndeclared are the categories of which runUndeclaredFlow tells the Service: who does not declare what comes need not be told that
+// it goes on.
+func (p *Pass) comesUndeclared(in []*model.Service) []string {
+	if p.coming == nil {
+		p.coming = map[*model.Service][]string{}
+		for _, g := range p.personal().Gaps() {
+			if slices.ContainsFunc(g.Steps, func(st privacy.Step) bool { return !st.Writes }) {
+				p.coming[g.Service] = append(p.coming[g.Service], g.Category)
+			}
+		}
+	}
+	var all []string
+	for _, s := range in {
+		all = append(all, p.coming[s]...)
+	}
+	return all
 }
 
 // excesses are the places of the Service that go beyond what it processes.

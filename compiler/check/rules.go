@@ -155,6 +155,7 @@ type Pass struct {
 	uses     map[*model.Activity]*use
 	worst    map[worstOf]string
 	claims   []*claim
+	coming   map[*model.Service][]string // by comesUndeclared
 	codes    []*diag.Rule // the catalogue
 }
 
