@@ -261,6 +261,13 @@ func (p *Pass) outside(a *model.Activity, category string, by []processed, acces
 	p.object(at, finding, accesses...)
 }
 
+// goesBeyond reports whether Services process some of the category under the Activity that it does not list.
+func (p *Pass) goesBeyond(a *model.Activity, category string) bool {
+	return slices.ContainsFunc(p.used(a).processed, func(x processed) bool {
+		return overlaps(category, vocabulary.CoveredBy(privacy.Personal(x.Categories), a.Categories))
+	})
+}
+
 // affected are the accesses of the Services that carry some of the categories.
 func (p *Pass) affected(by []processed, categories ...string) []*model.Access {
 	f := p.personal()

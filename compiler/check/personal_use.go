@@ -339,6 +339,10 @@ func runMoreThanNeeded(p *Pass) {
 			c.quiet = append(c.quiet, a) // that the activity lists nothing, or a word that nobody knows, is the finding
 			return
 		}
+		if p.goesBeyond(mine, category) {
+			c.quiet = append(c.quiet, a) // Services process it under the activity: that it does not list it is the finding (PII-008)
+			return
+		}
 		if s != nil && !p.answersFor(f, a, category) {
 			return
 		}
@@ -369,11 +373,7 @@ func (p *Pass) answersFor(f *privacy.Flow, a *model.Access, category string) boo
 	case !privacy.Covered(category, f.Holds(s)):
 		return false
 	}
-	return !slices.ContainsFunc(s.PersonalData.Processes, func(x *model.Processing) bool {
-		return x.Activity == a.Activity() && slices.ContainsFunc(x.Categories, func(c string) bool {
-			return vocabulary.Overlap(c, category) && !privacy.Covered(c, x.Activity.Categories)
-		})
-	})
+	return true
 }
 
 func (p *Pass) unknownCategory(t syntax.Text) bool {
