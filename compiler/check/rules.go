@@ -156,7 +156,7 @@ type Pass struct {
 	worst    map[worstOf]string
 	claims   []*claim
 	coming   map[*model.Service][]string // by comesUndeclared
-	codes    []*diag.Rule // the catalogue
+	codes    []*diag.Rule                // the catalogue
 }
 
 // withheld is an access, or the part of it that comes from one workload.
