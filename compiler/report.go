@@ -59,7 +59,7 @@ func makeReport(ctx context.Context, fsys fs.FS, opts ReportOptions) (*Reported,
 		if base.Findings.Stops() {
 			return &Reported{BaseStops: true}, nil
 		}
-		in, err := base.input(opts.AsOf)
+		in, err := base.input(opts.AsOf, emit.Drift{}) // what the base's out/ held is nobody's business any more
 		if err != nil {
 			return nil, err
 		}
@@ -73,7 +73,7 @@ func makeReport(ctx context.Context, fsys fs.FS, opts ReportOptions) (*Reported,
 	if r.Findings.Stops() {
 		return out, nil
 	}
-	in, err := r.input(opts.AsOf)
+	in, err := r.input(opts.AsOf, r.Drift)
 	if err != nil {
 		return nil, err
 	}
@@ -88,9 +88,9 @@ func makeReport(ctx context.Context, fsys fs.FS, opts ReportOptions) (*Reported,
 	return out, err
 }
 
-func (r *Result) input(asOf string) (report.Input, error) {
+func (r *Result) input(asOf string, drift emit.Drift) (report.Input, error) {
 	policies, err := report.Policies(r.Files, func(path string) bool {
-		return slices.Contains(r.Drift.Missing, path) || slices.Contains(r.Drift.Changed, path)
+		return slices.Contains(drift.Missing, path) || slices.Contains(drift.Changed, path)
 	})
 	if err != nil {
 		return report.Input{}, fmt.Errorf("read back what was rendered: %w", err)

@@ -204,7 +204,7 @@ func (f *facts) holders(a *model.Activity) (services, teams []string) {
 func (f *facts) exposedIn(c *model.Cluster) receipt {
 	var r receipt
 	for _, w := range c.Workloads {
-		exposed := f.flow.Exposed(w.Service)
+		exposed := f.sees(w.Service)
 		if len(exposed) == 0 {
 			continue
 		}
@@ -218,6 +218,21 @@ func (f *facts) exposedIn(c *model.Cluster) receipt {
 	}
 	r.Categories, r.Services, r.Teams, r.Activities = vocabulary.Minimal(r.Categories), unique(r.Services), unique(r.Teams), eachOnce(r.Activities)
 	return r
+}
+
+// sees is all that comes to the Service, also what it says that it discards and what it has not taken up yet.
+func (f *facts) sees(s *model.Service) []string {
+	all := slices.Clone(f.flow.Exposed(s))
+	for _, x := range f.accessesOf(s) {
+		switch {
+		case !x.holds():
+		case x.Caller.Service == s:
+			all = append(all, x.Reads...)
+		default:
+			all = append(all, x.Writes...)
+		}
+	}
+	return vocabulary.Minimal(all)
 }
 
 // organisation is the controller of everything where an Activity names no other.

@@ -92,8 +92,13 @@ func (r *Report) page(o Origin) ([]byte, error) {
 		// Without 'unsafe-inline' a browser runs and applies these two texts alone, whatever else might get into the page.
 		Policy: "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-" + digest(pageCSS) + "'; script-src 'sha256-" + digest(pageJS) + "'",
 		Facts: [][2]string{
-			{"As of", r.AsOf}, {"Made by", "writ " + o.Version}, {"Commit of the documents", commit(o)}, {"Compared with", base(o)},
-			{"Documents", decimal(o.DocumentsCount) + " files, sha256 " + o.Documents}, {"Proof of the manifests", proof(o)}, {"out/", current(o)},
+			{"As of", r.AsOf},
+			{"Made by", "writ " + o.Version},
+			{"Commit of the documents", commit(o)},
+			{"Compared with", base(o)},
+			{"Documents", decimal(o.DocumentsCount) + " files, sha256 " + o.Documents},
+			{"Proof of the manifests", proof(o)},
+			{"out/", current(o)},
 		},
 	}
 	var facets [4]map[string]bool
@@ -201,7 +206,7 @@ func newEntry(t *Register, row *Row) entry {
 func tone(c Column, cell Cell) string {
 	text := cell.Text()
 	switch {
-	case cell.Missing, text == missing:
+	case strings.Contains(text, missing):
 		return "missing"
 	case text == none, text == notStated, text == notApplicable, text == notCollected:
 		return "quiet"

@@ -66,15 +66,20 @@ func (f *facts) processorRecord() *Register {
 			says("processor", "Processor", func(*model.Activity) Cell { return f.controller() }).law(law + "(a)"),
 			says("processorContact", "Contact of the processor", func(*model.Activity) Cell { return f.controllerContact() }).law(law + "(a)"),
 			says("protectionOfficer", "Data protection officer", func(*model.Activity) Cell { return f.protectionOfficer() }),
-			says("controllers", "On behalf of", func(a *model.Activity) Cell { return required(each(a.Controllers, contactOf)...) }).main().law(law + "(a)").change("controllers"),
+			says("controllers", "On behalf of", func(a *model.Activity) Cell {
+				return required(each(a.Controllers, func(p *model.Party) string { return p.Doc.Spec.LegalName.Line() })...)
+			}).main().law(law + "(a)").change("controllers"),
 			says("controllerOfficers", "Their data protection officers", func(a *model.Activity) Cell {
 				return optional(each(a.Controllers, func(p *model.Party) string { return p.Doc.Spec.ProtectionOfficer.Line() })...)
 			}),
 			says("controllerRepresentatives", "Their representatives in the Union", func(a *model.Activity) Cell {
 				return optional(each(a.Controllers, func(p *model.Party) string { return p.Doc.Spec.Representative.Line() })...)
 			}),
+			says("controllerContacts", "Their contacts", func(a *model.Activity) Cell {
+				return ofAll(a.Controllers, func(p *model.Party) string { return p.Doc.Spec.Contact.Line() })
+			}).law(law + "(a)"),
 			says("contracts", "Contracts", func(a *model.Activity) Cell {
-				return required(each(a.Controllers, func(p *model.Party) string { return p.Doc.Spec.Contract.Reference.Line() })...)
+				return ofAll(a.Controllers, func(p *model.Party) string { return p.Doc.Spec.Contract.Reference.Line() })
 			}).law("GDPR Article 28(3)").change("contract"),
 			says("purpose", "Processing", f.purpose).main().law(law + "(b)").change("purpose"),
 			says("categories", "Categories of data", f.categoryCell).main().change("categories"),
@@ -159,6 +164,15 @@ func jointControllers(a *model.Activity) Cell {
 	return listed(all)
 }
 
+// ofAll is a cell that each Party must have something to say in.
+func ofAll(all []*model.Party, tell func(*model.Party) string) Cell {
+	said := each(all, tell)
+	if slices.Contains(said, "") {
+		return required()
+	}
+	return required(said...)
+}
+
 func each(all []*model.Party, tell func(*model.Party) string) []string {
 	var out []string
 	for _, p := range all {
@@ -228,7 +242,7 @@ func basisEvidence(a *model.Activity) Cell {
 	switch {
 	case !known:
 		return or("no legal basis is declared")
-	case len(code.Needs) > 0 && !(code.Need(vocabulary.Statute) && a.Doc.Spec.Statute.Value != ""):
+	case len(code.Needs) > 0 && (!code.Need(vocabulary.Statute) || a.Doc.Spec.Statute.Value == ""):
 		return required()
 	default:
 		return or(notStated)

@@ -75,8 +75,14 @@ func (r *Report) workbook(o Origin) ([]byte, error) {
 func (r *Report) front(o Origin) *Register {
 	type fact struct{ what, value string }
 	all := []fact{
-		{"Organisation", r.Organisation}, {"As of", r.AsOf}, {"Made by", "writ " + o.Version}, {"Commit", commit(o)},
-		{"Compared with", base(o)}, {"Documents", fmt.Sprintf("%d files, sha256 %s", o.DocumentsCount, o.Documents)}, {"Proof", proof(o)}, {"out/", current(o)},
+		{"Organisation", r.Organisation},
+		{"As of", r.AsOf},
+		{"Made by", "writ " + o.Version},
+		{"Commit", commit(o)},
+		{"Compared with", base(o)},
+		{"Documents", fmt.Sprintf("%d files, sha256 %s", o.DocumentsCount, o.Documents)},
+		{"Proof", proof(o)},
+		{"out/", current(o)},
 	}
 	for _, t := range r.tables() {
 		text := fmt.Sprintf("%s, as of %s", t.Version, t.AsOf)
