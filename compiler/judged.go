@@ -38,7 +38,7 @@ var (
 		Why:   "Who says that an endpoint has more personal data mends the record, and must not have to mend forty Services of others for it (GDPR Articles 5(1)(b) and 30). `acknowledges` keeps those callers' access, dated, while each is told to declare what it gets; a caller that is new declares it at once.",
 	}
 
-	judgeRules = []*diag.Rule{weakening, weakenedReviewed, ownApproval, widenedTag}
+	judgeRules = []*diag.Rule{weakening, weakenedReviewed, ownApproval, widenedTag, breaksOthers}
 )
 
 // judgement holds a change against the revision before it.
@@ -78,6 +78,7 @@ func (r *Result) judge(ctx context.Context, base *Result, opts Options, fsys fs.
 		j.ownApprovals(failing)
 	}
 	j.widened()
+	j.consequences()
 	r.gone.recall(r.Sources, r.Findings)
 	r.Findings.Sort()
 	return nil

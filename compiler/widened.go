@@ -29,6 +29,9 @@ type widening struct {
 // widened tells providers of existing callers that get more by a change of theirs than they declare, and takes the findings away that
 // tell those callers: it is not their mistake. A caller that is new, or that would lack a declaration in any case, is told itself.
 func (j *judgement) widened() {
+	if j.after.Privacy.Doc == nil {
+		return // nobody is asked anything any more, which is told
+	}
 	all := map[string]*widening{}
 	innocent, guilty, old := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, g := range j.before.Flow.Gaps() {

@@ -63,6 +63,8 @@ func (d *document) tags(b, a *model.Endpoint) {
 	const field = "Service.spec.endpoints."
 	words := a.Name + " no longer returns %s"
 	switch {
+	case b.Returns != nil && a.Returns == nil && a.Name == b.Name && a.Service.PersonalData != nil:
+		d.tell(field+"returns", at, "-"+a.Name, a.Name+" no longer says what it returns")
 	case b.Returns != nil:
 		d.loses(field+"returns", at, a.Name, words, before.Returns(b), after.Returns(a), vocabulary.Covers)
 	case a.Returns != nil && b.Service.PersonalData != nil:
@@ -73,6 +75,9 @@ func (d *document) tags(b, a *model.Endpoint) {
 	at = a.Key.Span
 	if a.Doc.Accepts != nil {
 		at = a.Doc.Accepts.Span
+	}
+	if b.Accepts != nil && a.Accepts == nil && a.Name == b.Name && a.Service.PersonalData != nil {
+		d.tell(field+"accepts", at, "-"+a.Name, a.Name+" no longer says what it accepts")
 	}
 	d.loses(field+"accepts", at, a.Name, a.Name+" no longer accepts %s", before.Accepts(b), after.Accepts(a), vocabulary.Covers)
 	if len(before.Tagged(b)) == 0 || b.Name != a.Name || b.Doc.Purposes == nil && a.Doc.Purposes == nil {

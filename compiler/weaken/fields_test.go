@@ -42,7 +42,7 @@ func fieldPaths(t reflect.Type, path string) []string {
 		f := t.Field(i)
 		key := f.Tag.Get("yaml")
 		switch {
-		case f.Type == reflect.TypeFor[diag.Span](), f.Type == reflect.TypeFor[syntax.Header]():
+		case key == "-", f.Type == reflect.TypeFor[diag.Span](), f.Type == reflect.TypeFor[syntax.Header]():
 			continue
 		case f.Anonymous:
 			all = append(all, fieldPaths(f.Type, path)...)

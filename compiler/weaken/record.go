@@ -17,7 +17,7 @@ func (c *comparison) privacy() (gone bool) {
 	was, is := c.before.Privacy.Doc, c.after.Privacy.Doc
 	d := c.document("Privacy", was.Header)
 	if is == nil {
-		d.at = c.anywhere()
+		d.at = c.after.Near(was.File)
 		d.tell("Privacy.metadata", diag.Span{}, "-", "the Privacy document is gone, and with it every rule about personal data")
 		return true
 	}
@@ -108,6 +108,7 @@ func (c *comparison) activity(before, after *model.Activity) {
 	d.changes("Activity.spec.legalBasis.reference", "", "the evidence of its legal basis", b.LegalBasis.Reference, a.LegalBasis.Reference)
 	d.changes("Activity.spec.condition.code", "", "the condition of Article 9(2)", b.Condition.Code, a.Condition.Code)
 	d.changes("Activity.spec.condition.reference", "", "the evidence of its condition", b.Condition.Reference, a.Condition.Reference)
+	d.changes("Activity.spec.ageCheck", "", "the check of ages", b.AgeCheck, a.AgeCheck)
 	d.changes("Activity.spec.statute", "", "the statute", b.Statute, a.Statute)
 	c.retention(d, b.Retention, a.Retention)
 	for _, w := range a.CompatibleWith.Items {
@@ -229,9 +230,30 @@ func (c *comparison) approval(before, after *model.Approval) {
 	d.loses("Approval.spec.conditions", a.Conditions.Span, "", "the condition %q is gone", values(b.Conditions), values(a.Conditions), same)
 }
 
-// anywhere is a place in the later revision for what has none of its own any more.
-func (c *comparison) anywhere() diag.Span {
-	for _, m := range c.after.Meshes {
+// Near is a place in a file that a document was taken from, or in another where the whole file is gone.
+func (r Revision) Near(file string) diag.Span {
+	var all []syntax.Header
+	for _, d := range r.Tree.Privacies {
+		all = append(all, d.Header)
+	}
+	for _, d := range r.Tree.Activities {
+		all = append(all, d.Header)
+	}
+	for _, d := range r.Tree.Parties {
+		all = append(all, d.Header)
+	}
+	for _, d := range r.Tree.Approvals {
+		all = append(all, d.Header)
+	}
+	for _, d := range r.Tree.Services {
+		all = append(all, d.Header)
+	}
+	for _, h := range all {
+		if h.File == file {
+			return h.Metadata.Name.Span
+		}
+	}
+	for _, m := range r.Meshes {
 		return m.Doc.Metadata.Name.Span
 	}
 	return diag.Span{File: "policies", Start: diag.At(1, 1, 0), End: diag.At(1, 1, 0)}

@@ -74,12 +74,7 @@ func (c *comparison) serviceDocument(s *model.Service) *document {
 
 func (c *comparison) gone(b *model.Service) {
 	d := c.serviceDocument(b)
-	d.at = c.anywhere()
-	for _, t := range c.after.Teams {
-		if t.Name == b.Team.Name {
-			d.at = t.Doc.Metadata.Name.Span
-		}
-	}
+	d.at = c.after.Near(b.Doc.File)
 	for _, p := range b.PersonalData.Processes {
 		if p.Doc.Stored.Value {
 			d.loses("Service.metadata", diag.Span{}, p.Doc.Activity.Value, "the Service is gone, and stored %s", p.Categories, nil, same)
@@ -102,7 +97,11 @@ func (c *comparison) newService(a *model.Service) {
 
 func (c *comparison) service(b, a *model.Service) {
 	d := c.serviceDocument(a)
-	if b.PersonalData != nil && a.PersonalData != nil { // else nobody said anything, or PII-001 tells
+	switch {
+	case b.PersonalData == nil: // nobody said anything
+	case a.PersonalData == nil:
+		d.tell("Service.spec.personalData", diag.Span{}, "-", "it no longer says whether it processes personal data")
+	default:
 		d.personalData(b.PersonalData, a.PersonalData)
 		d.acknowledges(b, a)
 	}
@@ -136,6 +135,7 @@ func (d *document) personalData(b, a *model.PersonalData) {
 	d.processes(b, a)
 	d.declassifies(b, a)
 	d.channels(b, a)
+	d.changes("Service.spec.personalData.rights.through", "", "the Service that serves data subjects for it", b.Doc.Rights.Through, a.Doc.Rights.Through)
 	d.goes("Service.spec.personalData.rights.access", "the endpoint for access", b.Doc.Rights.Access, a.Doc.Rights.Access)
 	d.goes("Service.spec.personalData.rights.erasure", "the endpoint for erasure", b.Doc.Rights.Erasure, a.Doc.Rights.Erasure)
 	d.goes("Service.spec.personalData.rights.rectification", "the endpoint for rectification", b.Doc.Rights.Rectification, a.Doc.Rights.Rectification)

@@ -57,7 +57,6 @@ var changes = []change{
 	{"Service.spec.endpoints.paths", `[GET], paths: ["/v1/customers/{id}/address"]`, `[GET], paths: ["/v1/customers/{id}/address", "/v2/address"]`},
 	{"Service.spec.endpoints.grpc", "[identity.Customers/Read]", "[identity.Customers]"},
 	{"Service.spec.endpoints.returns", "returns: [user.name]}", "returns: [user.name.first]}"},
-	{"Service.spec.endpoints.returns first", `[GET], paths: ["/v1/customers/{id}"]}`, `[GET], paths: ["/v1/customers/{id}"], returns: [user.name]}`},
 	{"Service.spec.endpoints.accepts", "accepts: [user.contact.address], returns: none", "accepts: none, returns: none"},
 	{"Service.spec.endpoints.purposes", "purposes: [essential.service]", "purposes: [essential.service, marketing]"},
 
@@ -77,11 +76,12 @@ var changes = []change{
 	{"Service.spec.personalData.rights.rectification", ", rectification: correct", ""},
 	{"Service.spec.personalData.acknowledges.caller", "    acknowledges:\n", "    acknowledges:\n      - {caller: shop/checkout, endpoint: all, categories: [user.name], since: 2026-11-01}\n"},
 	{"Service.spec.personalData.acknowledges.endpoint", "    acknowledges:\n", "    acknowledges:\n      - {caller: shop/checkout, endpoint: by-town, categories: [user.name], since: 2026-11-01}\n"},
-	{"Service.spec.personalData.acknowledges.categories", "categories: [user.device]", "categories: [user.device, user.contact]"},
+	{"Service.spec.personalData.acknowledges.categories", "categories: [user.device]", "categories: [user.device, user.contact.address.street]"},
 	{"Service.spec.grants.from", "  grants:\n", "  grants:\n    - {from: {team: shop}, endpoints: [all]}\n"},
 	{"Service.spec.grants.endpoints", "from: shop/checkout, endpoints: [read-address]", "from: shop/checkout, endpoints: [read-address, all]"},
 	{"Service.spec.grants.until", "endpoints: [read-address], until: 2027-01-01", "endpoints: [read-address]"},
-	{"Service.metadata", "---\napiVersion: writ.dev/v1alpha1\nkind: Service\nmetadata: {name: profiles, namespace: accounts}\nspec:\n  personalData: {processes: [{activity: accounts, categories: [user.name], stored: true}]}\n", ""},
+	{"Service.spec.personalData", "  personalData: {processes: [{activity: orders, categories: [user.contact.address], stored: false}]}\n", ""},
+	{"Service.metadata", "---\napiVersion: writ.dev/v1alpha1\nkind: Service\nmetadata: {name: profiles, namespace: accounts}\nspec:\n  ports: {http: {port: 80}}\n  endpoints: {show: {methods: [GET], paths: [/me]}}\n  personalData: {processes: [{activity: accounts, categories: [user.name], stored: true}]}\n", ""},
 	{"Cluster.metadata", "---\napiVersion: writ.dev/v1alpha1\nkind: Team\nmetadata: {name: shop}", "---\napiVersion: writ.dev/v1alpha1\nkind: Cluster\nmetadata: {name: in-1}\nspec: {mesh: prod, trustDomain: in.example, istioVersion: \"1.31\", country: IN, operator: boutique}\n---\napiVersion: writ.dev/v1alpha1\nkind: Team\nmetadata: {name: shop}"},
 
 	{"Privacy.spec.categories.class", "class: special", "class: personal"},
@@ -99,6 +99,7 @@ var changes = []change{
 	{"Activity.spec.legalBasis.reference", "code: contract, reference: T-1", "code: contract"},
 	{"Activity.spec.condition.code", "  condition: {code: explicit-consent, reference: C-1}\n", ""},
 	{"Activity.spec.condition.reference", "explicit-consent, reference: C-1", "explicit-consent"},
+	{"Activity.spec.ageCheck", "  ageCheck: AGE-1\n", ""},
 	{"Activity.spec.statute", "  statute: UAVG Article 46\n", ""},
 	{"Activity.spec.retention.period", "period: P2Y", "period: P7Y"},
 	{"Activity.spec.compatibleWith.activity", "  compatibleWith: [{activity: orders, assessment: PRIV-640}]", "  compatibleWith: [{activity: orders, assessment: PRIV-640}, {activity: accounts, assessment: PRIV-641}]"},
@@ -148,6 +149,8 @@ var changes = []change{
 
 // either are changes of which both directions are weakenings: neither text protects more than the other.
 var either = []change{
+	{"Service.spec.personalData.rights.through", "through: identity/customers, access: export", "through: accounts/profiles, access: show"},
+	{"Service.spec.endpoints.returns first", `[GET], paths: ["/v1/customers/{id}"]}`, `[GET], paths: ["/v1/customers/{id}"], returns: [user.name]}`},
 	{"Service.spec.personalData.channels.party", "own-topic, sends: [user.contact.address]", "own-topic, party: carrier, sends: [user.contact.address]"},
 	{"Privacy.spec.owners", `owners: ["@example/privacy"]`, `owners: ["@example/privacy", "@example/shop"]`},
 	{"Privacy.spec.effects.rule", "rule: PII-012, effect: withhold", "rule: PII-013, effect: withhold"},
@@ -195,7 +198,7 @@ func TestEveryFieldCanWeakenOrSaysWhyNot(t *testing.T) {
 		}
 	}
 	for f, l := range fields {
-		if kind, _, _ := strings.Cut(f, "."); !seen[f] && kinds[kind] != nil && !strings.HasSuffix(f, ".metadata") && !strings.HasSuffix(f, " first") {
+		if kind, _, _ := strings.Cut(f, "."); !seen[f] && kinds[kind] != nil && !strings.HasSuffix(f, ".metadata") && !strings.HasSuffix(f, " first") && f != "Service.spec.personalData" {
 			t.Errorf("%s is no field", f)
 		}
 		if l.with != "" && fields[l.with].kind == "" || len(string(l.kind))+len(l.with)+len(l.harmless) != max(len(string(l.kind)), len(l.with), len(l.harmless)) {
