@@ -32,11 +32,12 @@ type cause struct {
 	restore      func(*syntax.Tree) // puts the base's document back
 }
 
-// consequences leaves one finding of each changed document and of what follows from it: those that fail because of it alone, which is
-// so where they would not if the document were as the base has it, belong to it. Only where it fails itself by what it weakens, or lies
-// in the record of processing, are findings taken from other places.
+// consequences leaves one finding of each changed document and of what follows from it: what fails because of it alone, which is so where
+// it would not if the document were as the base has it. Only documents that the change leaves as they are have consequences taken
+// from them: who edits one answers for it.
 func (j *judgement) consequences() {
-	causes := j.causes()
+	causes, touched := j.causes()
+	j.touched = touched
 	if len(causes) > mostCauses {
 		return
 	}
@@ -50,8 +51,8 @@ func (j *judgement) consequences() {
 
 func (j *judgement) fold(c cause) {
 	follows := j.following(c)
-	head := slices.IndexFunc(j.Findings, func(f diag.Finding) bool { return f.Rule == weakening && f.Objects[0] == c.object })
-	widened := slices.IndexFunc(j.Findings, func(f diag.Finding) bool { return f.Rule == widenedTag && f.Objects[0] == c.object })
+	head := slices.IndexFunc(j.Findings, func(f diag.Finding) bool { return f.Rule == weakening && documentOf(&f) == c.object })
+	widened := slices.IndexFunc(j.Findings, func(f diag.Finding) bool { return f.Rule == widenedTag && documentOf(&f) == c.object })
 	switch {
 	case widened < 0:
 	case head < 0:
@@ -121,11 +122,18 @@ func (j *judgement) following(c cause) []int {
 	var all []int
 	for i := range j.Findings {
 		f := &j.Findings[i]
-		if f.Fails() && j.Caused(f) && !slices.Contains(judgeRules, f.Rule) && !slices.Contains(ownerRules, f.Rule) && !still[f.Fingerprint()] && recalculated(f) {
+		if f.Fails() && j.Caused(f) && !slices.Contains(judgeRules, f.Rule) && !slices.Contains(ownerRules, f.Rule) && !still[f.Fingerprint()] && recalculated(f) &&
+			(documentOf(f) == c.object || !j.touched[documentOf(f)]) {
 			all = append(all, i)
 		}
 	}
 	return all
+}
+
+// documentOf is the document that a finding is about, in whichever mesh.
+func documentOf(f *diag.Finding) string {
+	object, _, _ := strings.Cut(f.Objects[0], " of mesh ")
+	return object
 }
 
 // recalculated reports whether the finding is of a stage that following runs again: what others say would seem to be gone.
@@ -134,8 +142,8 @@ func recalculated(f *diag.Finding) bool {
 	return slices.Contains([]string{"PII", "REF", "ACC", "TST", "END", "IDN", "CLU", "STG", "LIM", "DAT"}, family)
 }
 
-// causes are the documents whose change may have consequences elsewhere: those of the record, and those that weaken.
-func (j *judgement) causes() []cause {
+// causes are the documents whose change may have consequences elsewhere, and the names of all that the change edits or adds.
+func (j *judgement) causes() ([]cause, map[string]bool) {
 	b, a := j.before.Tree, j.after.Tree
 	weak := map[string]bool{}
 	suspect := map[string]bool{}
@@ -145,31 +153,33 @@ func (j *judgement) causes() []cause {
 			continue
 		}
 		suspect[f.Span.File] = true
-		weak[f.Objects[0]] = weak[f.Objects[0]] || f.Rule == weakening
+		weak[documentOf(f)] = weak[documentOf(f)] || f.Rule == weakening
 	}
 	if len(suspect) == 0 {
-		return nil
+		return nil, nil
 	}
+	touched := map[string]bool{}
 	all := slices.Concat(
-		changed(j, "Privacy", b.Privacies, a.Privacies, func(d *syntax.Privacy) *syntax.Header { return &d.Header }, func(t *syntax.Tree) *[]*syntax.Privacy { return &t.Privacies }),
-		changed(j, "Activity", b.Activities, a.Activities, func(d *syntax.Activity) *syntax.Header { return &d.Header }, func(t *syntax.Tree) *[]*syntax.Activity { return &t.Activities }),
-		changed(j, "Party", b.Parties, a.Parties, func(d *syntax.Party) *syntax.Header { return &d.Header }, func(t *syntax.Tree) *[]*syntax.Party { return &t.Parties }),
-		changed(j, "Approval", b.Approvals, a.Approvals, func(d *syntax.Approval) *syntax.Header { return &d.Header }, func(t *syntax.Tree) *[]*syntax.Approval { return &t.Approvals }),
+		changed(j, touched, "Privacy", b.Privacies, a.Privacies, func(d *syntax.Privacy) *syntax.Header { return &d.Header }, func(t *syntax.Tree) *[]*syntax.Privacy { return &t.Privacies }),
+		changed(j, touched, "Activity", b.Activities, a.Activities, func(d *syntax.Activity) *syntax.Header { return &d.Header }, func(t *syntax.Tree) *[]*syntax.Activity { return &t.Activities }),
+		changed(j, touched, "Party", b.Parties, a.Parties, func(d *syntax.Party) *syntax.Header { return &d.Header }, func(t *syntax.Tree) *[]*syntax.Party { return &t.Parties }),
+		changed(j, touched, "Approval", b.Approvals, a.Approvals, func(d *syntax.Approval) *syntax.Header { return &d.Header }, func(t *syntax.Tree) *[]*syntax.Approval { return &t.Approvals }),
 	)
 	callers := slices.Concat(
-		changed(j, "Service", b.Services, a.Services, func(d *syntax.Service) *syntax.Header { return &d.Header }, func(t *syntax.Tree) *[]*syntax.Service { return &t.Services }),
-		changed(j, "Outsider", b.Outsiders, a.Outsiders, func(d *syntax.Outsider) *syntax.Header { return &d.Header }, func(t *syntax.Tree) *[]*syntax.Outsider { return &t.Outsiders }),
+		changed(j, touched, "Service", b.Services, a.Services, func(d *syntax.Service) *syntax.Header { return &d.Header }, func(t *syntax.Tree) *[]*syntax.Service { return &t.Services }),
+		changed(j, touched, "Outsider", b.Outsiders, a.Outsiders, func(d *syntax.Outsider) *syntax.Header { return &d.Header }, func(t *syntax.Tree) *[]*syntax.Outsider { return &t.Outsiders }),
 	)
+	changed(j, touched, "Test", b.Tests, a.Tests, func(d *syntax.Test) *syntax.Header { return &d.Header }, func(t *syntax.Tree) *[]*syntax.Test { return &t.Tests })
 	for _, c := range callers {
 		if weak[c.object] || suspect[c.file] {
 			all = append(all, c)
 		}
 	}
-	return all
+	return all, touched
 }
 
-// changed are the documents of a kind that the change edits or takes away.
-func changed[T any](j *judgement, kind string, before, after []*T, header func(*T) *syntax.Header, in func(*syntax.Tree) *[]*T) []cause {
+// changed are the documents of a kind that the change edits or takes away. Those that it edits or adds are touched.
+func changed[T any](j *judgement, touched map[string]bool, kind string, before, after []*T, header func(*T) *syntax.Header, in func(*syntax.Tree) *[]*T) []cause {
 	name := func(d *T) string {
 		m := header(d).Metadata
 		if m.Namespace.Value != "" {
@@ -180,17 +190,23 @@ func changed[T any](j *judgement, kind string, before, after []*T, header func(*
 	find := func(all []*T, key string) int {
 		return slices.IndexFunc(all, func(d *T) bool { return name(d) == key })
 	}
+	now := make(map[string]*T, len(after))
+	for _, a := range after {
+		now[name(a)] = a
+		touched[kind+" "+name(a)] = true
+	}
 	var all []cause
 	for _, b := range before {
 		c := cause{object: kind + " " + name(b), name: kind + " " + name(b), file: header(b).File}
-		i := find(after, name(b))
+		a, still := now[name(b)]
 		switch {
-		case i < 0:
-			c.at = j.near(c.file)
-		case alike(reflect.ValueOf(b), reflect.ValueOf(after[i])):
+		case !still:
+			c.at = j.after.Near(c.file)
+		case alike(reflect.ValueOf(b), reflect.ValueOf(a)):
+			delete(touched, c.object)
 			continue
 		default:
-			c.at, c.file = header(after[i]).Metadata.Name.Span, header(after[i]).File
+			c.at, c.file = header(a).Metadata.Name.Span, header(a).File
 		}
 		c.restore = func(t *syntax.Tree) {
 			docs := slices.Clone(*in(t))
@@ -205,9 +221,6 @@ func changed[T any](j *judgement, kind string, before, after []*T, header func(*
 	}
 	return all
 }
-
-// near is a place in the file from which a document was taken, or in any other where that is gone too.
-func (j *judgement) near(file string) diag.Span { return j.after.Near(file) }
 
 // alike reports whether two values say the same, wherever they say it.
 func alike(a, b reflect.Value) bool {

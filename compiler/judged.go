@@ -49,6 +49,8 @@ type judgement struct {
 	before, after weaken.Revision
 	// theirs says that the change is the privacy team's to make: of the documents it touches policies/privacy alone.
 	theirs bool
+	// touched are the documents that the change edits or adds.
+	touched map[string]bool
 }
 
 // judge finds what the change does to its own judge, and to whoever is judged by it. Without a Privacy document in the base nobody had

@@ -196,7 +196,8 @@ func TestACallersOwnMistakeStaysItsOwn(t *testing.T) {
 	before := tagged(t)
 	now := edited(t, before, checkoutFile, "categories: [user.contact.address]", "categories: [user.name]")
 	r := mustCompileAgainst(t, now, before)
-	if n := codes(r.Findings); n["PII-010"] != 1 || n["PII-102"] != 0 {
+	f := only(t, r, "PII-046")
+	if n := codes(r.Findings); f.Span.File != checkoutFile || n["PII-102"] != 0 || !slices.ContainsFunc(f.Related, func(r diag.Related) bool { return strings.Contains(r.Message, "gets user.contact.address") }) {
 		t.Errorf("told is %v", describe(r.Findings))
 	}
 }

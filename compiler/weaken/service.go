@@ -10,6 +10,7 @@ import (
 )
 
 func (c *comparison) services() {
+	c.index()
 	went := map[*model.Service]bool{}
 	for _, m := range c.after.Meshes {
 		for _, a := range m.Services {
@@ -32,16 +33,29 @@ func (c *comparison) services() {
 	}
 }
 
+// index finds the Services of the earlier revision by what a later one may have in common with them.
+func (c *comparison) index() {
+	c.named, c.within = map[string][]*model.Service{}, map[string][]*model.Service{}
+	for _, m := range c.before.Meshes {
+		for _, b := range m.Services {
+			c.named[b.Key()] = append(c.named[b.Key()], b)
+			c.within[b.Namespace.Name] = append(c.within[b.Namespace.Name], b)
+		}
+	}
+}
+
 // predecessors are what a Service was before: the one of its name, and those whose pods it has taken over. Under a new name the same
 // pods have the same data.
 func (c *comparison) predecessors(a *model.Service) []*model.Service {
 	var all []*model.Service
-	for _, m := range c.before.Meshes {
-		for _, b := range m.Services {
-			named := b.Key() == a.Key() && (m.Name == a.Mesh.Name || c.elsewhere(b))
-			if named || b.Namespace.Name == a.Namespace.Name && c.tookOver(b, a) {
-				all = append(all, b)
-			}
+	for _, b := range c.named[a.Key()] {
+		if b.Mesh.Name == a.Mesh.Name || c.elsewhere(b) {
+			all = append(all, b)
+		}
+	}
+	for _, b := range c.within[a.Namespace.Name] {
+		if c.tookOver(b, a) {
+			all = append(all, b)
 		}
 	}
 	return all

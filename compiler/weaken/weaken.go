@@ -59,6 +59,8 @@ type comparison struct {
 	before, after Revision
 	asOf          string
 	found         map[key]*Weakening
+	// The earlier Services, by namespace/name and by namespace.
+	named, within map[string][]*model.Service
 }
 
 type key struct {
