@@ -49,7 +49,7 @@ func (a *app) tellDataUsers(u *query.DataUsers) error {
 		a.printf("withheld: %s\n", withheld)
 	}
 	if n := len(u.Silent); n > 0 {
-		a.printf("! this may lack somebody: %s not say what personal data they process: %s\n", count(n, "Service does", "Services do"), few(u.Silent))
+		a.printf("! this may lack somebody: %s not say what personal data there is: %s\n", count(n, "Service does", "Services do"), few(u.Silent))
 	}
 	return nil
 }
