@@ -26,7 +26,7 @@ func runOpenToMany(p *Pass) {
 	callers := p.byEndpoint(f)
 	eachService(p.Estate, func(s *model.Service) {
 		for _, e := range s.Endpoints {
-			tagged := f.Tagged(e)
+			tagged := f.Declared(e)
 			if len(tagged) == 0 || e.Broken {
 				continue
 			}
@@ -93,7 +93,7 @@ func (p *Pass) openToAddresses() {
 		}
 		var what []string
 		for _, a := range in.accesses {
-			what = append(what, f.Carries(a)...)
+			what = append(what, f.Declared(a.Endpoint)...)
 		}
 		p.object(in.doc.To.Span, diag.Finding{
 			Message: fmt.Sprintf("outsider %s is any peer from its addresses, and gets %s of %s", o.Name, listed(what), in.accesses[0].Callee().Key()),
@@ -155,7 +155,7 @@ func (p *Pass) eachLeak(toldApart bool, visit func(e, o *model.Endpoint, over []
 		})
 	}
 	eachService(p.Estate, func(s *model.Service) {
-		if len(f.Exposed(s)) == 0 || pathBytes(s) > largestEndpoints {
+		if len(f.Holds(s)) == 0 || pathBytes(s) > largestEndpoints {
 			return // nothing to leak, or refused as a whole
 		}
 		for i, e := range s.Endpoints {
@@ -183,7 +183,7 @@ func leak(f *privacy.Flow, e, o *model.Endpoint) []string {
 	if within(e, o) && !within(o, e) {
 		return nil
 	}
-	return vocabulary.CoveredBy(f.Tagged(o), f.Tagged(e))
+	return vocabulary.CoveredBy(f.Declared(o), f.Declared(e))
 }
 
 // within reports whether all requests of an endpoint are another one's too, where the two overlap.
@@ -208,7 +208,7 @@ func runAnyRequest(p *Pass) {
 	}
 	eachService(p.Estate, func(s *model.Service) {
 		for _, e := range s.Endpoints {
-			if e.Broken || len(f.Tagged(e)) == 0 {
+			if e.Broken || len(f.Declared(e)) == 0 {
 				continue
 			}
 			for _, t := range e.Doc.Methods.Items {
@@ -216,7 +216,7 @@ func runAnyRequest(p *Pass) {
 					continue
 				}
 				p.object(t.Span, diag.Finding{
-					Message: fmt.Sprintf("%s carries %s and takes any method", e, listed(f.Tagged(e))),
+					Message: fmt.Sprintf("%s carries %s and takes any method", e, listed(f.Declared(e))),
 					Help:    "say which methods its callers need",
 					Objects: []string{s.Object()}, Field: "spec.endpoints." + e.Name + ".methods",
 				})

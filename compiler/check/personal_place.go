@@ -120,13 +120,15 @@ func (r *residency) holder(s *model.Service, x *model.Processing) {
 		}
 		var accesses []*model.Access
 		for _, a := range slices.Concat(r.flow.Calls(s), r.flow.Callers(s)) {
-			if overlapAny(r.flow.Carries(a), categories) && touches(a, w) {
+			if overlapAny(r.flow.Declared(a.Endpoint), categories) && touches(a, w) {
 				accesses = append(accesses, a)
 			}
 		}
-		into := entry(r.services, s.Doc)
+		var into *strayed
 		if w.Cluster.Doc.Spec.Country.Value == "" {
 			into = entry(r.unknown, w.Cluster)
+		} else {
+			into = entry(r.services, s.Doc)
 		}
 		into.service, into.at = s, x.Doc.Activity.Span
 		into.accesses = append(into.accesses, accesses...)
@@ -184,9 +186,11 @@ func (r *residency) intent(in *askedFor, a *model.Access, there *model.Service, 
 		own.accesses = append(own.accesses, a)
 		return
 	}
-	into := entry(r.intents, in.doc)
+	var into *strayed
 	if c.Doc.Spec.Country.Value == "" {
 		into = entry(r.unknown, c)
+	} else {
+		into = entry(r.intents, in.doc)
 	}
 	if into.service == nil {
 		into.service, into.at = there, a.Span()
@@ -201,7 +205,7 @@ func (r *residency) tell() {
 		if s := r.unknown[c]; s != nil {
 			at := c.Doc.Metadata.Name.Span
 			r.p.object(at, diag.Finding{
-				Message: fmt.Sprintf("cluster %s does not say in which country it is, and %s, which %s, would be there", c.Name, listed(s.categories), s.where()),
+				Message: fmt.Sprintf("cluster %s does not say in which country it is, and data that %s would be there: %s", c.Name, s.where(), listed(s.categories)),
 				Help:    "the platform writes country: and operator: in the Cluster document",
 				Related: []diag.Related{{Span: s.activities[0].Doc.Spec.Stays.Span, Message: "where the data of activity " + s.activities[0].Name + " stays"}},
 				Items:   unique(names(s.accesses)),

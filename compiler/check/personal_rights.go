@@ -119,7 +119,7 @@ func runCutOffHolder(p *Pass) {
 	for _, m := range p.Estate.Meshes {
 		for _, s := range m.Services {
 			slips[s.Team] = slips[s.Team] || s.Slips
-			reads := slices.ContainsFunc(f.Calls(s), func(a *model.Access) bool { return len(f.Returns(a.Endpoint)) > 0 })
+			reads := slices.ContainsFunc(f.Calls(s), func(a *model.Access) bool { return len(f.DeclaredReturns(a.Endpoint)) > 0 })
 			// Whom a grant names is meant to come: that nobody does is told of the grant, or of the intent that misspells it.
 			alive[s.Doc] = alive[s.Doc] || reads || len(s.Grants) > 0 || len(f.Callers(s)) > 0 || s.PersonalData != nil && len(s.PersonalData.Channels) > 0
 		}
@@ -160,7 +160,7 @@ func (p *Pass) needed(f *privacy.Flow) map[*syntax.Acknowledgement][]privacy.Ste
 			if s == nil || a.Callee().PersonalData == nil || len(a.Callee().PersonalData.Acknowledgements) == 0 {
 				continue
 			}
-			for _, c := range f.Returns(a.Endpoint) {
+			for _, c := range f.DeclaredReturns(a.Endpoint) {
 				if k := leaveFor(f, a, c); k != nil {
 					all[k.Doc] = append(all[k.Doc], privacy.Step{Category: c, From: a.Callee(), To: s, Access: a})
 				}

@@ -24,7 +24,7 @@ func runSaysNone(p *Pass) {
 	}
 	callers := p.byEndpoint(f)
 	eachService(p.Estate, func(s *model.Service) {
-		if s.PersonalData == nil || len(f.Exposed(s)) == 0 {
+		if s.PersonalData == nil || len(f.Holds(s)) == 0 {
 			return
 		}
 		for _, e := range s.Endpoints {
@@ -33,7 +33,7 @@ func runSaysNone(p *Pass) {
 				continue
 			}
 			p.object(e.Returns.Doc.Span, diag.Finding{
-				Message: fmt.Sprintf("%s returns no personal data, although %s has %s, and does not say why", e, s.Key(), listed(f.Exposed(s))),
+				Message: fmt.Sprintf("%s returns no personal data, although %s has %s, and does not say why", e, s.Key(), listed(f.Holds(s))),
 				Help:    "write returns: {none: why}, or name it in a declassification (personalData.declassifies), or say what it returns; the privacy team lists paths that have none anywhere (plainPaths)",
 				Objects: []string{s.Object()}, Field: "spec.endpoints." + e.Name + ".returns",
 			}, callers[e.Doc]...)
@@ -74,7 +74,7 @@ func runSaysNothingAccepted(p *Pass) {
 		return
 	}
 	eachService(p.Estate, func(s *model.Service) {
-		if s.PersonalData == nil || len(f.Exposed(s)) == 0 {
+		if s.PersonalData == nil || len(f.Holds(s)) == 0 {
 			return
 		}
 		for _, e := range s.Endpoints {
@@ -83,7 +83,7 @@ func runSaysNothingAccepted(p *Pass) {
 			}
 			p.object(e.Key.Span, diag.Finding{
 				Message: fmt.Sprintf("%s takes data and does not say whether there is personal data in it", e),
-				Help:    fmt.Sprintf("write accepts: none, or what of %s callers send", listed(f.Exposed(s))),
+				Help:    fmt.Sprintf("write accepts: none, or what of %s callers send", listed(f.Holds(s))),
 				Objects: []string{s.Object()}, Field: "spec.endpoints." + e.Name + ".accepts",
 			})
 		}
@@ -169,7 +169,7 @@ func (p *Pass) asked() []*askedFor {
 	p.intents = []*askedFor{}
 	for _, m := range p.Estate.Meshes {
 		for _, a := range m.Accesses {
-			if a.Intent == nil || len(f.Carries(a)) == 0 {
+			if a.Intent == nil || len(f.Declared(a.Endpoint)) == 0 {
 				continue
 			}
 			in := of[a.Intent.Doc]

@@ -25,7 +25,7 @@ func runIntoTests(p *Pass) {
 	var order []pair
 	for _, m := range p.Estate.Meshes {
 		for _, a := range m.Accesses {
-			reads, written := len(f.Returns(a.Endpoint)) > 0, len(f.Accepts(a.Endpoint)) > 0
+			reads, written := len(f.DeclaredReturns(a.Endpoint)) > 0, len(f.Accepts(a.Endpoint)) > 0
 			if !reads && !written {
 				continue
 			}

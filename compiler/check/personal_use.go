@@ -16,7 +16,7 @@ import (
 // acknowledges, of which the caller is told (PII-094).
 func answeredFor(f *privacy.Flow, a *model.Access) []string {
 	var all []string
-	for _, c := range f.Returns(a.Endpoint) {
+	for _, c := range f.DeclaredReturns(a.Endpoint) {
 		if leaveFor(f, a, c) == nil {
 			all = append(all, c)
 		}
@@ -128,7 +128,7 @@ func runWithoutActivity(p *Pass) {
 		callee := c.accesses[0].Callee()
 		p.object(in.doc.To.Span, diag.Finding{
 			Message: fmt.Sprintf("%s asks for %s of %s and does not say for which activity", in.caller.Key(), listed(c.categories), callee.Key()),
-			Help:    "write activity: " + activityFor(in.caller.Service, c.categories),
+			Help:    activityFor(in.caller.Service, c.categories),
 			Related: []diag.Related{{Span: c.accesses[0].Endpoint.Key.Span, Message: "what is asked for"}},
 			Items:   unique(c.endpoints),
 			Objects: []string{in.caller.Object()}, Field: "spec.intents[" + callee.Key() + "].activity",
@@ -147,9 +147,9 @@ func activityFor(s *model.Service, categories []string) string {
 		}
 	}
 	if all = unique(all); len(all) == 0 {
-		return "and the name of one; the privacy team keeps them in policies/privacy"
+		return "write activity: and the name of an Activity; the privacy team keeps them in policies/privacy"
 	}
-	return diag.OneOf(all)
+	return "write activity: " + diag.OneOf(all)
 }
 
 func unique(all []string) []string { return slices.Compact(slices.Sorted(slices.Values(all))) }
@@ -221,7 +221,7 @@ var keptLonger = &diag.Rule{
 func runKeptLonger(p *Pass) {
 	p.eachComplaint(func(c *complaint, a *model.Access, category string) {
 		mine := a.Activity()
-		if mine.Doc.Spec.Retention.Because.Value != "" || !stores(a.Caller.Service, mine, category) || !overlapAny([]string{category}, p.personal().Returns(a.Endpoint)) {
+		if mine.Doc.Spec.Retention.Because.Value != "" || !stores(a.Caller.Service, mine, category) || !overlapAny([]string{category}, p.personal().DeclaredReturns(a.Endpoint)) {
 			return // who says why has an answer
 		}
 		longest, source := -1, (*model.Activity)(nil)

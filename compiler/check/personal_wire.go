@@ -57,7 +57,7 @@ func (p *Pass) eachExposedWorkload(faulty func(*model.Workload) bool, visit func
 	what, accesses := map[*syntax.Service][]string{}, map[*syntax.Service][]*model.Access{}
 	for _, m := range p.Estate.Meshes {
 		for _, a := range m.Accesses {
-			carried := f.Carries(a)
+			carried := f.Declared(a.Endpoint)
 			if len(carried) == 0 || !slices.ContainsFunc(a.Callee().Workloads, func(w *model.Workload) bool { return !w.Retired && faulty(w) }) {
 				continue
 			}
@@ -85,10 +85,10 @@ func runOneIdentityForTwo(p *Pass) {
 	for _, m := range p.Estate.Meshes {
 		for _, a := range m.Accesses {
 			s := a.Caller.Service
-			if s == nil || shared[s.Doc].with == "" || len(f.Carries(a)) == 0 {
+			if s == nil || shared[s.Doc].with == "" || len(f.Declared(a.Endpoint)) == 0 {
 				continue
 			}
-			what[s.Doc], accesses[s.Doc] = append(what[s.Doc], f.Carries(a)...), append(accesses[s.Doc], a)
+			what[s.Doc], accesses[s.Doc] = append(what[s.Doc], f.Declared(a.Endpoint)...), append(accesses[s.Doc], a)
 		}
 	}
 	eachService(p.Estate, func(s *model.Service) {
@@ -156,7 +156,7 @@ func runInTheURL(p *Pass) {
 		for _, e := range s.Endpoints {
 			for _, t := range e.Doc.Paths.Items {
 				word := tellingPart(t.Value)
-				if word == "" || len(f.Tagged(e)) == 0 {
+				if word == "" || len(f.Declared(e)) == 0 {
 					continue
 				}
 				p.object(t.Span, diag.Finding{
@@ -178,7 +178,7 @@ func runInTheSpans(p *Pass) {
 		var paths []string
 		for _, e := range s.Endpoints {
 			for _, t := range e.Doc.Paths.Items {
-				if tellingPart(t.Value) != "" && len(f.Tagged(e)) > 0 {
+				if tellingPart(t.Value) != "" && len(f.Declared(e)) > 0 {
 					paths = append(paths, t.Value)
 				}
 			}

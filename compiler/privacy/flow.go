@@ -176,6 +176,21 @@ func (f *Flow) Tagged(e *model.Endpoint) []string {
 	return vocabulary.Minimal(slices.Concat(returns, accepts))
 }
 
+// Declared is the personal data that the endpoint has to do with by what its Service says: Tagged, less what comes to the Service
+// undeclared. Of that the Service is told, and it is kept from coming there.
+func (f *Flow) Declared(e *model.Endpoint) []string {
+	returns := f.DeclaredReturns(e)
+	if accepts := f.Accepts(e); len(accepts) > 0 {
+		return vocabulary.Minimal(slices.Concat(returns, accepts))
+	}
+	return returns
+}
+
+// DeclaredReturns is what of Declared callers of the endpoint read.
+func (f *Flow) DeclaredReturns(e *model.Endpoint) []string {
+	return f.endpoints[e].of(f.services[e.Service].holds)
+}
+
 // Plain reports whether the endpoint returns nothing without having to say so: it has no path but those that carry no personal data
 // wherever they are offered.
 func (f *Flow) Plain(e *model.Endpoint) bool {
