@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"writ.dev/writ/compiler/diag"
@@ -78,6 +79,35 @@ func (p *Pass) ofParty(r *recipient, at diag.Span, field string, message, help s
 		at = r.party.Doc.Metadata.Name.Span
 	}
 	p.object(at, diag.Finding{Message: message, Help: help, Related: r.by, Objects: []string{"Party " + r.party.Name}, Field: field})
+}
+
+var toNobody = &diag.Rule{
+	Code: "PII-050", Name: "channel-to-nobody", Effect: diag.Report,
+	Title: "personal data goes into a channel, and nobody is known at its other end",
+	Why:   "Recipients of personal data are in the record of processing (GDPR Articles 28 and 30(1)(d)). A channel that no Service takes from and no Party is named for has one that nobody knows.",
+}
+
+func runToNobody(p *Pass) {
+	f := p.personal()
+	if f == nil {
+		return
+	}
+	eachService(p.Estate, func(s *model.Service) {
+		if s.PersonalData == nil || s.PersonalData.Unsure {
+			return
+		}
+		for _, end := range s.PersonalData.Channels {
+			taken := slices.ContainsFunc(f.Ends(end), func(o *model.Channel) bool { return o.Service.Doc != s.Doc && (o.Doc.Receives != nil || o.Party != nil) })
+			if taken || end.Doc.Party.Value != "" || len(f.Sends(end)) == 0 {
+				continue
+			}
+			p.object(end.Doc.Name.Span, diag.Finding{
+				Message: fmt.Sprintf("%s sends %s into channel %s, and nobody is known at its other end", s.Key(), listed(f.Sends(end)), end.Key),
+				Help:    "name who gets it (party:), yourselves too, or let the Service that takes it declare the channel with receives",
+				Objects: []string{s.Object()}, Field: "spec.personalData.channels[" + end.Doc.Name.Value + "].party",
+			})
+		}
+	})
 }
 
 var withoutContract = &diag.Rule{

@@ -120,7 +120,7 @@ func (r *residency) holder(s *model.Service, x *model.Processing) {
 		}
 		var accesses []*model.Access
 		for _, a := range slices.Concat(r.flow.Calls(s), r.flow.Callers(s)) {
-			if overlapAny(r.flow.Declared(a.Endpoint), categories) && touches(a, w) {
+			if overlapAny(r.flow.Declared(a.Endpoint), categories) && passes(a, w) {
 				accesses = append(accesses, a)
 			}
 		}
@@ -145,8 +145,8 @@ func entry[K comparable](of map[K]*strayed, k K) *strayed {
 	return of[k]
 }
 
-// touches reports whether some calls of the access begin or end at the workload.
-func touches(a *model.Access, w *model.Workload) bool {
+// passes reports whether some calls of the access begin or end at the workload.
+func passes(a *model.Access, w *model.Workload) bool {
 	for leg := range a.Legs() {
 		if leg.From == w || leg.To == w {
 			return true

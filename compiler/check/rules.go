@@ -72,6 +72,7 @@ var Rules = []Rule{
 	{notEncrypted, runNotEncrypted},
 	{notEnforced, runNotEnforced},
 	{oneIdentityForTwo, runOneIdentityForTwo},
+	{toNobody, runToNobody},
 	{withoutContract, runWithoutContract},
 	{moreThanReceives, runMoreThanReceives},
 	{withoutMechanism, runWithoutMechanism},
