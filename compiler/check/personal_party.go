@@ -97,7 +97,9 @@ func runToNobody(p *Pass) {
 			return
 		}
 		for _, end := range s.PersonalData.Channels {
-			taken := slices.ContainsFunc(f.Ends(end), func(o *model.Channel) bool { return o.Service.Doc != s.Doc && (o.Doc.Receives != nil || o.Party != nil) })
+			taken := slices.ContainsFunc(f.Ends(end), func(o *model.Channel) bool {
+				return o.Service.Doc != s.Doc && (o.Doc.Receives != nil || o.Party != nil)
+			})
 			if taken || end.Doc.Party.Value != "" || len(f.Sends(end)) == 0 {
 				continue
 			}

@@ -27,7 +27,7 @@ type strayed struct {
 	accesses   []*model.Access
 	service    *model.Service // whose document the finding is about
 	at         diag.Span
-	writes     bool // the callee is in the wrong place for what is written to it
+	asker      *model.Access // the first one
 }
 
 func (s *strayed) add(a *model.Activity, c *model.Cluster, category string) {
@@ -45,9 +45,15 @@ type residency struct {
 	p        *Pass
 	flow     *privacy.Flow
 	services map[*syntax.Service]*strayed // processing where they are not to
-	intents  map[*syntax.Intent]*strayed  // asking from where they are not to
+	askers   map[asker]*strayed           // asking from where they are not to, or of who is not
 	unknown  map[*model.Cluster]*strayed  // nobody says where they are
 	outside  map[placed]bool
+}
+
+// asker is a caller, with whether it is the callee that is in the wrong place for what is written to it.
+type asker struct {
+	object string
+	writes bool
 }
 
 type placed struct {
@@ -69,7 +75,7 @@ func runOutsidePlace(p *Pass) {
 
 func (p *Pass) residency() *residency {
 	return &residency{
-		p: p, flow: p.personal(), services: map[*syntax.Service]*strayed{}, intents: map[*syntax.Intent]*strayed{},
+		p: p, flow: p.personal(), services: map[*syntax.Service]*strayed{}, askers: map[asker]*strayed{},
 		unknown: map[*model.Cluster]*strayed{}, outside: map[placed]bool{},
 	}
 }
@@ -190,12 +196,11 @@ func (r *residency) intent(in *askedFor, a *model.Access, there *model.Service, 
 	if c.Doc.Spec.Country.Value == "" {
 		into = entry(r.unknown, c)
 	} else {
-		into = entry(r.intents, in.doc)
+		into = entry(r.askers, asker{in.caller.Object(), writes})
 	}
 	if into.service == nil {
-		into.service, into.at = there, a.Span()
+		into.service, into.at, into.asker = there, a.Span(), a
 	}
-	into.writes = into.writes || writes
 	into.accesses = append(into.accesses, a)
 	into.add(activity, c, category)
 }
@@ -213,28 +218,84 @@ func (r *residency) tell() {
 			}, s.accesses...)
 		}
 	}
+	r.tellHolders()
+	told := map[asker]bool{}
+	for _, in := range r.p.asked() {
+		for _, writes := range []bool{false, true} {
+			k := asker{in.caller.Object(), writes}
+			x := r.askers[k]
+			if x == nil || told[k] {
+				continue
+			}
+			told[k] = true
+			message := fmt.Sprintf("%s would read %s in %s; it %s", in.caller.Key(), listed(x.categories), x.places(), x.where())
+			help := "do not deploy the caller there (`clusters:`), or split it in two Services, one of them without this intent"
+			if writes {
+				message = fmt.Sprintf("%s would write %s to %s in %s; it %s", in.caller.Key(), listed(x.categories), x.service.Key(), x.places(), x.where())
+				help = "write to a Service that is where the data stays"
+			}
+			r.p.object(x.at, x.finding(message, help, in.caller.Object(), fmt.Sprintf("spec.intents/stays/%v", writes)), x.accesses...)
+		}
+	}
+}
+
+// tellHolders tells each Service that processes data where it does not stay; where there are several in one cluster, the cluster: then
+// it is the cluster, more likely, that is not where it was.
+func (r *residency) tellHolders() {
+	in := map[*model.Cluster][]*strayed{}
 	eachService(r.p.Estate, func(s *model.Service) {
 		if x := r.services[s.Doc]; x != nil {
-			r.p.object(x.at, x.finding(
-				fmt.Sprintf("%s processes %s in %s; it %s", s.Key(), listed(x.categories), x.places(), x.where()),
-				"leave those clusters out (`clusters:`), or process it under an activity that may be there",
-				s.Object(), "spec.personalData/stays"), x.accesses...)
+			for _, c := range x.clusters {
+				in[c] = append(in[c], x)
+			}
 		}
 	})
-	for _, in := range r.p.asked() {
-		x := r.intents[in.doc]
-		if x == nil {
-			continue
+	for _, c := range r.p.Estate.Clusters {
+		if len(in[c]) > 1 {
+			r.tellCluster(c, in[c])
 		}
-		message := fmt.Sprintf("%s would read %s in %s; it %s", in.caller.Key(), listed(x.categories), x.places(), x.where())
-		help := "do not deploy the caller there (`clusters:`), or split it in two Services, one of them without this intent"
-		if x.writes {
-			message = fmt.Sprintf("%s would write %s to %s in %s; it %s", in.caller.Key(), listed(x.categories), x.service.Key(), x.places(), x.where())
-			help = "write to a Service that is where the data stays"
-		}
-		callee := in.accesses[0].Callee().Key()
-		r.p.object(x.at, x.finding(message, help, in.caller.Object(), "spec.intents["+callee+"]/stays"), x.accesses...)
 	}
+	eachService(r.p.Estate, func(s *model.Service) {
+		x := r.services[s.Doc]
+		if x == nil {
+			return
+		}
+		x.clusters = slices.DeleteFunc(x.clusters, func(c *model.Cluster) bool { return len(in[c]) > 1 })
+		if len(x.clusters) == 0 {
+			return
+		}
+		r.p.object(x.at, x.finding(
+			fmt.Sprintf("%s processes %s in %s; it %s", s.Key(), listed(x.categories), x.places(), x.where()),
+			"leave those clusters out (`clusters:`), or process it under an activity that may be there",
+			s.Object(), "spec.personalData/stays"), x.accesses...)
+	})
+}
+
+func (r *residency) tellCluster(c *model.Cluster, in []*strayed) {
+	at := c.Doc.Spec.Country.Span
+	if c.Operator != nil && c.Operator.Doc.Spec.Country.Value != c.Doc.Spec.Country.Value {
+		at = c.Doc.Spec.Operator.Span
+	}
+	all := &strayed{clusters: []*model.Cluster{c}}
+	var services []string
+	f := diag.Finding{
+		Help:    "leave the cluster out in those Services (`clusters:`), or correct where it is and who runs it",
+		Objects: []string{"Cluster " + c.Name}, Field: "spec.country/stays",
+	}
+	for _, x := range in {
+		services = append(services, x.service.Key())
+		f.Related = append(f.Related, diag.Related{Span: x.at, Message: x.service.Key() + " processes " + listed(x.categories)})
+		all.accesses = append(all.accesses, x.accesses...)
+		for _, a := range x.activities {
+			if !slices.Contains(all.activities, a) {
+				all.activities = append(all.activities, a)
+			}
+		}
+	}
+	f.Items = unique(services)
+	f.Related = f.Related[:min(len(f.Related), 5)]
+	f.Message = fmt.Sprintf("%s process data in %s that %s", some(services), all.places(), all.where())
+	r.p.object(at, f, all.accesses...)
 }
 
 func (s *strayed) finding(message, help, object, field string) diag.Finding {
@@ -276,83 +337,4 @@ func (s *strayed) places() string {
 		all = append(all, fmt.Sprintf("%s (%s)", c.Name, place))
 	}
 	return listed(all)
-}
-
-var cannotTellApart = &diag.Rule{
-	Code: "PII-059", Name: "place-not-told-apart", Effect: diag.Withhold,
-	Title: "a caller outside of where personal data stays cannot be told apart from one inside",
-	Why:   "Clusters that share or alias a trust domain are one caller to every policy (measured on real Envoys). What is opened to the caller where the data stays is open to its twin elsewhere, if that finds a way there (GDPR Articles 32 and 44).",
-}
-
-// Only twins that really run are told: a Cluster elsewhere that merely discovers the callee has no identity that is let in.
-func runCannotTellApart(p *Pass) {
-	if p.personal() == nil || !slices.ContainsFunc(p.Estate.Activities, stays) {
-		return
-	}
-	r := p.residency()
-	r.holders() // of which 058 tells
-	for _, in := range p.asked() {
-		x := &strayed{}
-		var callee *model.Cluster
-		for _, a := range in.accesses {
-			for leg := range a.Legs() {
-				for _, twin := range twins(a, leg) {
-					if r.strayTwin(x, in, a, twin) {
-						callee = leg.To.Cluster
-					}
-				}
-			}
-		}
-		if len(x.accesses) == 0 {
-			continue
-		}
-		to := in.accesses[0].Callee().Key()
-		f := x.finding(
-			fmt.Sprintf("%s asks for %s, which %s, and %s cannot tell it from %s in %s: they share a trust domain", in.caller.Key(), listed(x.categories), x.where(), callee.Name, in.caller.Key(), x.places()),
-			"give it a service account of its own there (`per:`), do not deploy it there, or let the platform give the clusters distinct trust domains with skipValidateTrustDomain",
-			in.caller.Object(), "spec.intents["+to+"]/trustDomain")
-		f.Related = append(f.Related, diag.Related{Span: x.clusters[0].Doc.Spec.TrustDomain.Span, Message: "its trust domain there"})
-		p.object(x.accesses[0].Span(), f, x.accesses...)
-	}
-}
-
-// twins are the caller's workloads that do not call this way and that the callee takes for the one that does.
-func twins(a *model.Access, leg model.Leg) []*model.Workload {
-	if leg.From == nil {
-		return nil
-	}
-	var all []*model.Workload
-	for _, w := range a.Caller.Service.Workloads {
-		if w != leg.From && !w.Retired && !w.Cluster.Discovers(leg.To.Cluster) && sharesAccount(leg.From, w) &&
-			leg.To.Cluster.Admits(leg.From.Cluster.TrustDomain(), w.Cluster.TrustDomain()) {
-			all = append(all, w)
-		}
-	}
-	return all
-}
-
-// strayTwin notes a twin that is outside of where some of the access's data stays, unless the Service processes it there by its own
-// word, which is told already.
-func (r *residency) strayTwin(x *strayed, in *askedFor, a *model.Access, twin *model.Workload) bool {
-	if own := r.services[twin.Service.Doc]; own != nil && slices.Contains(own.clusters, twin.Cluster) {
-		return false
-	}
-	found := false
-	for _, category := range answeredFor(r.flow, a) {
-		bound := []*model.Activity{in.activity}
-		for _, k := range keptUnder(a.Endpoint, category) {
-			bound = append(bound, k.Activity)
-		}
-		for _, activity := range bound {
-			if !r.strays(twin.Cluster, activity) {
-				continue
-			}
-			found = true
-			x.add(activity, twin.Cluster, category)
-			if !slices.Contains(x.accesses, a) {
-				x.accesses = append(x.accesses, a)
-			}
-		}
-	}
-	return found
 }
