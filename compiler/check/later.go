@@ -30,12 +30,6 @@ var laterRules = []*diag.Rule{
 		Later: "waits for floors that the Privacy document asks for; the Service's own policy refuses what nobody named already, where it enforces (PII-036)",
 	},
 	{
-		Code: "PII-050", Name: "recipient-without-party", Effect: diag.Withhold,
-		Title: "personal data goes to a host of nobody that is a known Party",
-		Why:   "Recipients stand in the record of processing, and processors have a contract (GDPR Articles 28 and 30(1)(d)).",
-		Later: "waits for Externals; a channel names its Party, and one that no document declares is REF-012",
-	},
-	{
 		Code: "PII-056", Name: "unprotected-egress", Effect: diag.Withhold,
 		Title: "personal data leaves the mesh unencrypted, or to whoever answers",
 		Why:   "Personal data is encrypted on its way (GDPR Article 32(1)(a)).",

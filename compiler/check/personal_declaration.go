@@ -124,6 +124,9 @@ func hasToDoWith(f *privacy.Flow, s *model.Service) []string {
 	var all []string
 	for _, a := range f.Calls(s) { // who writes it has had it in hand
 		all = append(all, f.Tagged(a.Endpoint)...)
+		if a.Endpoint.Accepts == nil && writes(a.Endpoint) && len(f.Holds(a.Callee())) > 0 {
+			all = append(all, f.Holds(s)...) // it may be what is written there, which the callee does not say (PII-012)
+		}
 	}
 	for _, e := range s.Endpoints {
 		if e.Returns == nil && !f.Plain(e) {

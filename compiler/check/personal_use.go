@@ -12,16 +12,27 @@ import (
 	"writ.dev/writ/compiler/syntax"
 )
 
-// answeredFor is the personal data that an access carries and its caller has to answer for: all of it, but what its provider
-// acknowledges, of which the caller is told (PII-094).
+// answeredFor is the personal data that an access carries and its caller has to answer for. Of what the caller does not declare at all
+// it is told elsewhere (PII-001, PII-010, PII-095), and of what its provider acknowledges too (PII-094): whoever declares nothing has no
+// purpose for it either, and that is one mistake.
 func answeredFor(f *privacy.Flow, a *model.Access) []string {
+	s, accepts := a.Caller.Service, f.Accepts(a.Endpoint)
+	if s == nil {
+		return f.Declared(a.Endpoint)
+	}
+	if s.PersonalData == nil {
+		return nil
+	}
 	var all []string
 	for _, c := range f.DeclaredReturns(a.Endpoint) {
-		if leaveFor(f, a, c) == nil {
+		if (privacy.Covered(c, f.Holds(s)) || privacy.Covered(c, f.Discards(s))) && leaveFor(f, a, c) == nil {
 			all = append(all, c)
 		}
 	}
-	return vocabulary.Minimal(append(all, f.Accepts(a.Endpoint)...))
+	if overlapAny(accepts, slices.Concat(f.Exposed(s), f.Discards(s))) {
+		all = append(all, accepts...)
+	}
+	return vocabulary.Minimal(all)
 }
 
 // leaveFor is the acknowledgement by which the caller reads a category that it does not answer for yet, nil where there is none or it
@@ -326,27 +337,26 @@ var moreThanNeeded = &diag.Rule{
 	Why:   "Data is limited to what the purpose needs (GDPR Articles 5(1)(c) and 25(2)), and the activity says what that is.",
 }
 
-// What the caller does not declare at all, and what it declares under this very activity, is told elsewhere (PII-010, PII-008); what
-// it discards it has justified.
+// What the caller discards it has justified. Where a Service processes the category under this very activity, the activity is too
+// narrow for it, which is the finding (PII-008).
 func runMoreThanNeeded(p *Pass) {
 	f := p.personal()
+	if f == nil {
+		return
+	}
+	over := p.processedBeyond()
 	p.eachComplaint(func(c *complaint, a *model.Access, category string) {
 		mine, s := a.Activity(), a.Caller.Service
-		if privacy.Covered(category, mine.Categories) {
-			return
-		}
-		if len(mine.Categories) == 0 || slices.ContainsFunc(mine.Doc.Spec.Categories.Items, p.unknownCategory) {
+		switch {
+		case privacy.Covered(category, mine.Categories):
+		case len(mine.Categories) == 0 || slices.ContainsFunc(mine.Doc.Spec.Categories.Items, p.unknownCategory):
 			c.quiet = append(c.quiet, a) // that the activity lists nothing, or a word that nobody knows, is the finding
-			return
+		case overlapAny([]string{category}, over[mine]):
+			c.quiet = append(c.quiet, a)
+		case s != nil && privacy.Covered(category, f.Discards(s)) && !privacy.Covered(category, f.Holds(s)):
+		default:
+			c.add(a, category)
 		}
-		if p.goesBeyond(mine, category) {
-			c.quiet = append(c.quiet, a) // Services process it under the activity: that it does not list it is the finding (PII-008)
-			return
-		}
-		if s != nil && !p.answersFor(f, a, category) {
-			return
-		}
-		c.add(a, category)
 	}, func(in *askedFor, c *complaint) {
 		callee := c.accesses[0].Callee()
 		p.object(in.doc.Activity.Span, diag.Finding{
@@ -360,20 +370,22 @@ func runMoreThanNeeded(p *Pass) {
 	})
 }
 
-// answersFor reports whether nothing else has been said against the caller's having the category of the access.
-func (p *Pass) answersFor(f *privacy.Flow, a *model.Access, category string) bool {
-	s := a.Caller.Service
-	switch accepts := f.Accepts(a.Endpoint); {
-	case s.PersonalData == nil:
-		return false
-	case overlapAny([]string{category}, accepts):
-		if !overlapAny(accepts, slices.Concat(f.Exposed(s), f.Discards(s))) {
-			return false
+// processedBeyond is what Services process under activities that do not list it.
+func (p *Pass) processedBeyond() map[*model.Activity][]string {
+	over := map[*model.Activity][]string{}
+	for _, m := range p.Estate.Meshes {
+		for _, s := range m.Services {
+			if s.PersonalData == nil {
+				continue
+			}
+			for _, x := range s.PersonalData.Processes {
+				if x.Activity != nil {
+					over[x.Activity] = append(over[x.Activity], vocabulary.CoveredBy(privacy.Personal(x.Categories), x.Activity.Categories)...)
+				}
+			}
 		}
-	case !privacy.Covered(category, f.Holds(s)):
-		return false
 	}
-	return true
+	return over
 }
 
 func (p *Pass) unknownCategory(t syntax.Text) bool {
