@@ -20,10 +20,10 @@ func (f *facts) accessRegister() *Register {
 			says("callerContact", "Contact of who", func(a *access) Cell { return or("the platform", contactOfTeam(a.Caller.Team())) }),
 			says("callee", "Whose data", func(a *access) Cell { return required(a.Callee().Key()) }).main(),
 			says("endpoint", "Endpoint", func(a *access) Cell { return required(a.Endpoint.Name) }).main(),
+			f.mesh(),
 			says("requests", "Requests", func(a *access) Cell { return required(requests(a.Endpoint)...) }).change("wider or narrower path"),
 			says("calleeTeam", "Team of the data", func(a *access) Cell { return required(a.Callee().Team.Name) }),
 			says("calleeContact", "Contact of the data", func(a *access) Cell { return required(contactOfTeam(a.Callee().Team)) }),
-			says("mesh", "Mesh", func(a *access) Cell { return required(a.Callee().Mesh.Name) }),
 			says("reads", "Reads", func(a *access) Cell { return listed(a.Reads) }).main().change("categories that are read"),
 			says("writes", "Writes", func(a *access) Cell { return listed(a.Writes) }).main().change("categories that are written"),
 			says("class", "Class", func(a *access) Cell { return required(f.class(a.carries()).String()) }).main(),
@@ -66,6 +66,13 @@ func (f *facts) accessRegister() *Register {
 			return row
 		},
 	}.of(f.accesses)
+}
+
+// mesh tells apart what stands in two meshes, and is seen at once where there are two.
+func (f *facts) mesh() column[*access] {
+	c := says("mesh", "Mesh", func(a *access) Cell { return required(a.Callee().Mesh.Name) })
+	c.Main = len(f.estate.Meshes) > 1
+	return c
 }
 
 func teamOf(c model.Caller) string {
