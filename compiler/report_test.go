@@ -128,7 +128,7 @@ func TestNoCellIsEmpty(t *testing.T) {
 	t.Parallel()
 	now, before := privateEstate(t)
 	r := registers(t, now, ReportOptions{Options: Options{Base: before}, BaseName: "main"})
-	for _, reg := range r.Report.Registers {
+	for _, reg := range slices.Concat(r.Report.Registers, example(t).Report.Registers) {
 		for _, row := range reg.Rows {
 			for i, c := range row.Cells {
 				if c.Text() == "" || slices.Contains(c.Items, "") {
@@ -155,7 +155,7 @@ func TestNoExportSaysCompliant(t *testing.T) {
 	t.Parallel()
 	now, before := privateEstate(t)
 	r := registers(t, now, ReportOptions{Options: Options{Base: before}, BaseName: "main"})
-	for _, f := range r.Files {
+	for _, f := range slices.Concat(r.Files, example(t).Files) {
 		text := f.Data
 		if strings.HasSuffix(f.Path, ".xlsx") {
 			text = []byte(strings.Join(slices.Concat(cells(t, f.Data)...), "\n"))
@@ -360,6 +360,51 @@ func TestOnlyAReportIsReplaced(t *testing.T) {
 		if OwnReport(not) == nil {
 			t.Error("a folder of somebody else would be replaced")
 		}
+	}
+}
+
+// example is the report of the repository's own estate, with two meshes.
+func example(t testing.TB) *Reported {
+	t.Helper()
+	r, err := Report(t.Context(), os.DirFS(".."), ReportOptions{Options: Options{AsOf: today}})
+	if err != nil || r.Report == nil {
+		t.Fatalf("%v, %v", err, r)
+	}
+	return r
+}
+
+// What a register calls proved stands in out/: in the file that it names, which has the digest, and names the caller's identity.
+func TestWhatIsCalledProvedStandsInOut(t *testing.T) {
+	t.Parallel()
+	r := example(t)
+	reg := r.Report.Register("access")
+	at := map[string]int{}
+	for i, c := range reg.Columns {
+		at[c.Key] = i
+	}
+	looked := 0
+	for _, row := range reg.Rows {
+		if !strings.HasPrefix(row.Cells[at["state"]].Text(), "rendered and proved") {
+			continue
+		}
+		paths, digests := row.Cells[at["policies"]].Items, row.Cells[at["digests"]].Items
+		if len(paths) != len(digests) || len(paths) == 0 {
+			t.Fatalf("%s: %d policies with %d digests", row.Label, len(paths), len(digests))
+		}
+		for i, path := range paths {
+			data, err := os.ReadFile("../" + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			named := slices.ContainsFunc(row.Cells[at["identities"]].Items, func(id string) bool { return bytes.Contains(data, []byte(id+"\n")) })
+			if sha256Of(data) != digests[i] || !named {
+				t.Errorf("%s rests on %s, which has another digest or names nobody of it", row.Label, path)
+			}
+			looked++
+		}
+	}
+	if looked == 0 {
+		t.Error("nothing is proved")
 	}
 }
 

@@ -171,9 +171,11 @@ func (f *facts) declassificationApproval(d *model.Declassification) Cell {
 
 func (f *facts) readersOf(d *model.Declassification) []string {
 	var all []string
-	for _, a := range f.flow.Callers(d.Service) {
-		if slices.Contains(d.Endpoints, a.Endpoint) {
-			all = append(all, a.Caller.Key())
+	for _, s := range f.of[d.Service.Doc].All {
+		for _, a := range f.flow.Callers(s) {
+			if slices.Contains(endpointNames(d), a.Endpoint.Name) {
+				all = append(all, a.Caller.Key())
+			}
 		}
 	}
 	return unique(all)

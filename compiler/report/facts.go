@@ -20,6 +20,7 @@ type facts struct {
 	flow     *privacy.Flow
 	index    *query.Index
 	services []*service
+	of       map[*syntax.Service]*service
 	accesses []*access
 	holdings []*holding // by activity and service
 	policies map[policyKey][]*Policy
@@ -107,14 +108,14 @@ func gather(in Input) *facts {
 }
 
 func (f *facts) gatherServices() {
-	of := map[*syntax.Service]*service{}
+	f.of = map[*syntax.Service]*service{}
 	for _, m := range f.estate.Meshes {
 		for _, s := range m.Services {
-			if of[s.Doc] == nil {
-				of[s.Doc] = &service{Service: s}
-				f.services = append(f.services, of[s.Doc])
+			if f.of[s.Doc] == nil {
+				f.of[s.Doc] = &service{Service: s}
+				f.services = append(f.services, f.of[s.Doc])
 			}
-			of[s.Doc].All = append(of[s.Doc].All, s)
+			f.of[s.Doc].All = append(f.of[s.Doc].All, s)
 		}
 	}
 	slices.SortStableFunc(f.services, func(a, b *service) int {
@@ -233,6 +234,33 @@ func (f *facts) sees(s *model.Service) []string {
 		}
 	}
 	return vocabulary.Minimal(all)
+}
+
+// seesAnywhere is what comes to the Service in any mesh.
+func (f *facts) seesAnywhere(s *service) []string {
+	var all []string
+	for _, one := range s.All {
+		all = append(all, f.sees(one)...)
+	}
+	return vocabulary.Minimal(all)
+}
+
+// otherEnds are the ends of the channel that other documents have, in any mesh of this one.
+func (f *facts) otherEnds(c *model.Channel) []*model.Channel {
+	var all []*model.Channel
+	for _, s := range f.of[c.Service.Doc].All {
+		for _, mine := range s.PersonalData.Channels {
+			if mine.Doc != c.Doc {
+				continue
+			}
+			for _, end := range f.flow.Ends(mine) {
+				if end.Doc != c.Doc {
+					all = append(all, end)
+				}
+			}
+		}
+	}
+	return all
 }
 
 // organisation is the controller of everything where an Activity names no other.

@@ -20,9 +20,9 @@ func (f *facts) inventory() *Register {
 			says("contact", "Contact", func(s *service) Cell { return required(contactOfTeam(s.Team)) }).law("GDPR Articles 5(2) and 33"),
 			says("personalData", "Personal data", statement).main().law("GDPR Articles 5(2) and 30").change("what is processed"),
 			says("categories", "Categories of data", func(s *service) Cell { return listed(f.flow.Holds(s.Service)) }).main().change("categories"),
-			says("class", "Highest class", func(s *service) Cell { return required(f.class(f.sees(s.Service)).String()) }).main(),
+			says("class", "Highest class", func(s *service) Cell { return required(f.class(f.seesAnywhere(s)).String()) }).main(),
 			says("sees", "Gets to see besides", func(s *service) Cell {
-				return listed(vocabulary.CoveredBy(f.sees(s.Service), f.flow.Holds(s.Service)))
+				return listed(vocabulary.CoveredBy(f.seesAnywhere(s), f.flow.Holds(s.Service)))
 			}).change("categories"),
 			says("stored", "Kept", func(s *service) Cell { return listed(kept(s)) }).change("what is kept"),
 			says("activities", "Activities", func(s *service) Cell { return f.activitiesOf(s) }).main().law("GDPR Article 30(1)").change("purpose"),
@@ -45,7 +45,7 @@ func (f *facts) inventory() *Register {
 		row: func(s *service) Row {
 			return Row{
 				Key: s.Key() + " " + s.Mesh.Name, Label: s.Key(), Owner: s.Team.Name, Source: s.Doc.Metadata.Name.Span,
-				Facets: Facets{Categories: f.sees(s.Service), Teams: []string{s.Team.Name}, Countries: countries(s.workloads()), Activities: activityNames(s)},
+				Facets: Facets{Categories: f.seesAnywhere(s), Teams: []string{s.Team.Name}, Countries: countries(s.workloads()), Activities: activityNames(s)},
 			}
 		},
 	}.of(f.services)

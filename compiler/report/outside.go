@@ -200,7 +200,7 @@ func (f *facts) channelRegister() *Register {
 			says("team", "Team", func(c *model.Channel) Cell { return required(c.Service.Team.Name) }),
 			says("sends", "Sends", func(c *model.Channel) Cell { return listed(sends(c)) }).main().change("categories"),
 			says("receives", "Receives", func(c *model.Channel) Cell { return receives(c) }).main().change("categories"),
-			says("others", "Other ends", func(c *model.Channel) Cell { return listed(f.otherEnds(c)) }).change("recipients"),
+			says("others", "Other ends", func(c *model.Channel) Cell { return listed(f.endsBesides(c)) }).change("recipients"),
 			says("party", "Party", func(c *model.Channel) Cell {
 				if c.Party == nil {
 					return optional(c.Doc.Party.Line())
@@ -239,12 +239,10 @@ func receives(c *model.Channel) Cell {
 	return required(c.Receives...)
 }
 
-func (f *facts) otherEnds(c *model.Channel) []string {
+func (f *facts) endsBesides(c *model.Channel) []string {
 	var all []string
-	for _, end := range f.flow.Ends(c) {
-		if end != c {
-			all = append(all, end.Service.Key())
-		}
+	for _, end := range f.otherEnds(c) {
+		all = append(all, end.Service.Key())
 	}
 	return unique(all)
 }

@@ -55,8 +55,8 @@ func (f *facts) recipientsOfHolding(h *holding) []string {
 		if !overlap(c.Sends, categories) {
 			continue
 		}
-		for _, end := range f.flow.Ends(c) {
-			if end != c && end.Doc.Receives != nil {
+		for _, end := range f.otherEnds(c) {
+			if end.Doc.Receives != nil {
 				all = append(all, end.Service.Key()+" by channel "+c.Key+", which no mesh enforces")
 			}
 		}
