@@ -36,7 +36,7 @@ func TestWhatFollowsIsToldWithItsCause(t *testing.T) {
 
 	// A mistake in a document that the change edits or adds is its author's, and told beside it.
 	other := layOver(now, []txtar.File{{Name: "policies/teams/shop/cart.yaml", Data: []byte("apiVersion: writ.dev/v1alpha1\nkind: Service\n" +
-		"metadata: {name: cart, namespace: shop}\nspec:\n  personalData: {processes: [{activity: order-fulfilment, categories: [user.contact.address], stored: true}]}\n")}})
+		"metadata: {name: cart, namespace: shop}\nspec:\n  personalData: {processes: [{activity: order-fulfilment, categories: [user.device], stored: true}]}\n")}})
 	got := failing(t, mustCompileAgainst(t, other, before))
 	if !slices.Contains(got, "PII-008 policies/teams/shop/cart.yaml") || !slices.Contains(got, "PII-103 "+activitiesFile) || len(got) != 2 {
 		t.Errorf("two mistakes fail by %q", got)
