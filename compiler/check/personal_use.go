@@ -344,14 +344,13 @@ func runMoreThanNeeded(p *Pass) {
 	if f == nil {
 		return
 	}
-	over := p.processedBeyond()
 	p.eachComplaint(func(c *complaint, a *model.Access, category string) {
 		mine, s := a.Activity(), a.Caller.Service
 		switch {
 		case privacy.Covered(category, mine.Categories):
 		case len(mine.Categories) == 0 || slices.ContainsFunc(mine.Doc.Spec.Categories.Items, p.unknownCategory):
 			c.quiet = append(c.quiet, a) // that the activity lists nothing, or a word that nobody knows, is the finding
-		case overlapAny([]string{category}, over[mine]):
+		case p.goesBeyond(mine, category):
 			c.quiet = append(c.quiet, a)
 		case s != nil && privacy.Covered(category, f.Discards(s)) && !privacy.Covered(category, f.Holds(s)):
 		default:
@@ -368,24 +367,6 @@ func runMoreThanNeeded(p *Pass) {
 			Objects: []string{in.caller.Object()}, Field: "spec.intents[" + callee.Key() + "].categories",
 		}, c.accesses...)
 	})
-}
-
-// processedBeyond is what Services process under activities that do not list it.
-func (p *Pass) processedBeyond() map[*model.Activity][]string {
-	over := map[*model.Activity][]string{}
-	for _, m := range p.Estate.Meshes {
-		for _, s := range m.Services {
-			if s.PersonalData == nil {
-				continue
-			}
-			for _, x := range s.PersonalData.Processes {
-				if x.Activity != nil {
-					over[x.Activity] = append(over[x.Activity], vocabulary.CoveredBy(privacy.Personal(x.Categories), x.Activity.Categories)...)
-				}
-			}
-		}
-	}
-	return over
 }
 
 func (p *Pass) unknownCategory(t syntax.Text) bool {
