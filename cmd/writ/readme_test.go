@@ -52,6 +52,7 @@ var outputs = map[string]func(t *testing.T, root, command string) string{
 	"writ explain cart-expiry redis-cart": question,
 	"writ explain synthetic-shopper frontend PUT /cart": question,
 	"writ who-can cartservice get-cart":                 question,
+	"writ impact order-history":                         question,
 }
 
 // addWishlist writes the document that the README adds.
@@ -131,7 +132,7 @@ func TestREADME(t *testing.T) {
 // TestREADMENamesEveryCommand keeps the table of commands complete.
 func TestREADMENamesEveryCommand(t *testing.T) {
 	text := readme(t)
-	for _, c := range strings.Fields("build check prove test explain who-can diff fix fmt rules schema lsp init version completion") {
+	for _, c := range strings.Fields("build check prove test explain who-can impact diff report codeowners fix fmt rules schema lsp init version completion") {
 		if !strings.Contains(text, "`writ "+c) {
 			t.Errorf("the README does not name `writ %s`", c)
 		}
