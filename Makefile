@@ -8,6 +8,7 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 ACTIONLINT    := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 FUZZTIME ?= 60s
+FUZZ ?= .*
 BENCHFLAGS ?=
 
 # with_tests lists the folders of this module whose tests match a pattern, so that no target keeps a list of its own.
@@ -82,11 +83,11 @@ record: ## run the benchmarks of the stages and keep them for make bench to comp
 	@go run ./cmd/estategen/bench -record
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target for FUZZTIME=60s each
+fuzz: ## run every fuzz target that FUZZ=<pattern> names, all unless said, for FUZZTIME=60s each
 	@dirs=$$($(call with_tests,^func Fuzz)); \
 	if [ -z "$$dirs" ]; then echo "no package has a fuzz target" >&2; exit 1; fi; \
 	for dir in $$dirs; do \
-		for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' "$$dir"/*_test.go); do \
+		for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' "$$dir"/*_test.go | grep -xE '$(FUZZ)'); do \
 			go test "$$dir" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); \
 		done; \
 	done
