@@ -86,7 +86,7 @@ func TestOneMistakeIsOneFinding(t *testing.T) {
 		},
 		"a category is gone from what is processed, and from nowhere else": {
 			[]string{warehouse, "categories: [user.name, user.contact.address]", "categories: [user.contact.address]"},
-			[]string{"PII-009 warehouse"}, 1,
+			[]string{"PII-010 warehouse"}, 1,
 		},
 		"an activity lists less": {
 			[]string{activities, "categories: [user.name, user.contact]\n  legalBasis: {code: contract}\n  retention: {period: P2Y, from: order", "categories: [user.name]\n  legalBasis: {code: contract}\n  retention: {period: P2Y, from: order"},

@@ -21,7 +21,7 @@ func runFalselyClean(p *Pass) {
 	if f == nil {
 		return
 	}
-	callers := p.byEndpoint(f)
+	callers := p.byEndpoint()
 	eachService(p.Estate, func(s *model.Service) {
 		if s.PersonalData == nil {
 			return

@@ -47,8 +47,9 @@ func (p *Pass) undeclared(gaps []privacy.Gap) {
 				accesses = append(accesses, step.Access)
 			}
 		}
-		// What a Service with a misspelt word hands out cannot be told.
-		if !p.contradicts(g) && slices.ContainsFunc(g.Steps, func(st privacy.Step) bool { return !unsure(st.From) }) {
+		// That an endpoint accepts what its own Service does not process is told at the endpoint (PII-009), which is silent about all
+		// else that is told here. What a Service with a misspelt word hands out cannot be told.
+		if slices.ContainsFunc(g.Steps, func(st privacy.Step) bool { return !st.Writes && !unsure(st.From) }) {
 			told = append(told, g)
 		}
 	}
@@ -71,24 +72,6 @@ func (p *Pass) undeclared(gaps []privacy.Gap) {
 // unsure reports whether a word of what the Service says of personal data resolved nowhere.
 func unsure(s *model.Service) bool {
 	return s != nil && s.PersonalData != nil && s.PersonalData.Unsure
-}
-
-// contradicts reports whether the Service itself says that it has what comes to it, in what its endpoints accept and return and its
-// channels are sent: that its declaration lacks it is told there (PII-009).
-func (p *Pass) contradicts(g privacy.Gap) bool {
-	f := p.personal()
-	says := func(keys []string) bool {
-		return slices.ContainsFunc(privacy.Personal(keys), func(k string) bool {
-			return vocabulary.Overlap(k, g.Category) && !privacy.Covered(k, f.Holds(g.Service)) && !privacy.Covered(k, f.Discards(g.Service))
-		})
-	}
-	for _, e := range g.Service.Endpoints {
-		if e.Returns != nil && says(e.Returns.Categories) || says(f.Accepts(e)) {
-			return true
-		}
-	}
-	d := g.Service.PersonalData
-	return d != nil && slices.ContainsFunc(d.Channels, func(c *model.Channel) bool { return says(c.Sends) })
 }
 
 func categoriesOf(gaps []privacy.Gap) []string {

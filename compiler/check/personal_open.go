@@ -23,7 +23,7 @@ func runOpenToMany(p *Pass) {
 	if f == nil {
 		return
 	}
-	callers := p.byEndpoint(f)
+	callers := p.byEndpoint()
 	eachService(p.Estate, func(s *model.Service) {
 		for _, e := range s.Endpoints {
 			tagged := f.Declared(e)
@@ -148,7 +148,7 @@ func (p *Pass) eachLeak(toldApart bool, visit func(e, o *model.Endpoint, over []
 	if f == nil {
 		return
 	}
-	callers := p.byEndpoint(f)
+	callers := p.byEndpoint()
 	alone := func(e, o *model.Endpoint) []*model.Access {
 		return slices.DeleteFunc(slices.Clone(callers[e.Doc]), func(a *model.Access) bool {
 			return slices.ContainsFunc(callers[o.Doc], func(b *model.Access) bool { return b.Caller == a.Caller })

@@ -22,7 +22,7 @@ func runSaysNone(p *Pass) {
 	if f == nil {
 		return
 	}
-	callers := p.byEndpoint(f)
+	callers := p.byEndpoint()
 	eachService(p.Estate, func(s *model.Service) {
 		if s.PersonalData == nil || len(f.Holds(s)) == 0 {
 			return
@@ -50,7 +50,7 @@ func (p *Pass) plainPaths(e *model.Endpoint) bool {
 }
 
 // byEndpoint is the accesses of all meshes by the endpoint that they are to, as its document has it.
-func (p *Pass) byEndpoint(f *privacy.Flow) map[*syntax.Endpoint][]*model.Access {
+func (p *Pass) byEndpoint() map[*syntax.Endpoint][]*model.Access {
 	if p.callers == nil {
 		p.callers = map[*syntax.Endpoint][]*model.Access{}
 		for _, m := range p.Estate.Meshes {

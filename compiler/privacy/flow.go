@@ -220,8 +220,10 @@ func (f *Flow) Discards(s *model.Service) []string { return f.services[s].discar
 // Exposed is what the Service gets to see: what it holds, and what else comes to it.
 func (f *Flow) Exposed(s *model.Service) []string { return f.services[s].exposed }
 
-// Calls are the accesses of the Service, Callers those to it.
-func (f *Flow) Calls(s *model.Service) []*model.Access   { return f.services[s].calls }
+// Calls are the accesses of the Service.
+func (f *Flow) Calls(s *model.Service) []*model.Access { return f.services[s].calls }
+
+// Callers are the accesses to the Service.
 func (f *Flow) Callers(s *model.Service) []*model.Access { return f.services[s].callers }
 
 // Ends are the ends of the channel that the end is one of, itself among them.
