@@ -67,8 +67,8 @@ func TestWhatIsAgreedToIsNoCause(t *testing.T) {
 	if got := failing(t, r); len(got) != 1 || len(f.Related) == 0 {
 		t.Errorf("it fails by %q; %+v", got, f.Related)
 	}
-	agreed := layOver(before, []txtar.File{approving("untag", "approved", "2026-11-01", "2027-01-01", f.Field)})
-	now = layOver(now, []txtar.File{approving("untag", "approved", "2026-11-01", "2027-01-01", f.Field)})
+	agreed := layOver(before, []txtar.File{approving("approved", "2026-11-01", "2027-01-01", f.Field)})
+	now = layOver(now, []txtar.File{approving("approved", "2026-11-01", "2027-01-01", f.Field)})
 	r = mustCompileAgainst(t, now, agreed)
 	if got := failing(t, r); len(got) == 0 || slices.ContainsFunc(r.Findings, func(f diag.Finding) bool { return f.Rule == weakening }) {
 		t.Errorf("agreed to, it fails by %q", got)

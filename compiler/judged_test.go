@@ -29,10 +29,10 @@ func edited(t testing.TB, fsys fstest.MapFS, file, before, after string) fstest.
 	return layOver(fsys, []txtar.File{{Name: file, Data: []byte(strings.Replace(text, before, after, 1))}})
 }
 
-func approving(name, decision, granted, until string, entries ...string) txtar.File {
-	return txtar.File{Name: "policies/privacy/" + name + ".yaml", Data: fmt.Appendf(nil,
-		"apiVersion: writ.dev/v1alpha1\nkind: Approval\nmetadata: {name: %s}\nspec:\n  decision: %s\n  covers: {weakenings: [%q]}\n"+
-			"  decidedBy: {role: privacy-board}\n  granted: %s\n  until: %s\n", name, decision, strings.Join(entries, `", "`), granted, until)}
+func approving(decision, granted, until string, entries ...string) txtar.File {
+	return txtar.File{Name: "policies/privacy/untag.yaml", Data: fmt.Appendf(nil,
+		"apiVersion: writ.dev/v1alpha1\nkind: Approval\nmetadata: {name: untag}\nspec:\n  decision: %s\n  covers: {weakenings: [%q]}\n"+
+			"  decidedBy: {role: privacy-board}\n  granted: %s\n  until: %s\n", decision, strings.Join(entries, `", "`), granted, until)}
 }
 
 func only(t testing.TB, r *Result, code string) diag.Finding {
@@ -59,12 +59,12 @@ func TestAWeakeningPassesWithAnApprovalOfTheBaseAlone(t *testing.T) {
 		base     bool
 		fails    bool
 	}{
-		{"the base has it", approving("untag", "approved", "2026-11-01", "2027-01-01", f.Field), true, false},
-		{"the change brings it", approving("untag", "approved", "2026-11-01", "2027-01-01", f.Field), false, true},
-		{"it was refused", approving("untag", "rejected", "2026-11-01", "2027-01-01", f.Field), true, true},
-		{"it has run out", approving("untag", "approved", "2026-01-01", "2026-11-22", f.Field), true, true},
-		{"it is to come", approving("untag", "approved", "2026-11-24", "2027-01-01", f.Field), true, true},
-		{"it is about something else", approving("untag", "approved", "2026-11-01", "2027-01-01", f.Field+"0"), true, true},
+		{"the base has it", approving("approved", "2026-11-01", "2027-01-01", f.Field), true, false},
+		{"the change brings it", approving("approved", "2026-11-01", "2027-01-01", f.Field), false, true},
+		{"it was refused", approving("rejected", "2026-11-01", "2027-01-01", f.Field), true, true},
+		{"it has run out", approving("approved", "2026-01-01", "2026-11-22", f.Field), true, true},
+		{"it is to come", approving("approved", "2026-11-24", "2027-01-01", f.Field), true, true},
+		{"it is about something else", approving("approved", "2026-11-01", "2027-01-01", f.Field+"0"), true, true},
 	} {
 		base, change := before, layOver(now, []txtar.File{c.approval})
 		if c.base {
@@ -142,10 +142,14 @@ func TestAWiderTagIsOneFindingOfTheProvider(t *testing.T) {
 	}{
 		{"a tag", "returns: [user.contact.address, user.name]", before, "returns: [user.contact.address]"},
 		{"a tag, beside entries", "returns: [user.contact.address, user.name]", edited(t, before, customersFile, processes, processes+block), "returns: [user.contact.address]"},
-		{"a tag, beside entries in brackets", "returns: [user.contact.address, user.name]",
-			edited(t, before, customersFile, processes, processes+"    acknowledges: [{caller: shop/checkout, endpoint: health, categories: [user.name], since: 2026-01-01}]\n"), "returns: [user.contact.address]"},
-		{"a tag, all in braces", "returns: [user.contact.address, user.name]",
-			edited(t, before, customersFile, "  personalData:\n    processes:\n"+processes, "  personalData: {processes: [{activity: customer-account, categories: [user.name, user.contact], stored: true}]}\n"), "returns: [user.contact.address]"},
+		{
+			"a tag, beside entries in brackets", "returns: [user.contact.address, user.name]",
+			edited(t, before, customersFile, processes, processes+"    acknowledges: [{caller: shop/checkout, endpoint: health, categories: [user.name], since: 2026-01-01}]\n"), "returns: [user.contact.address]",
+		},
+		{
+			"a tag, all in braces", "returns: [user.contact.address, user.name]",
+			edited(t, before, customersFile, "  personalData:\n    processes:\n"+processes, "  personalData: {processes: [{activity: customer-account, categories: [user.name, user.contact], stored: true}]}\n"), "returns: [user.contact.address]",
+		},
 		{"what the Service processes", "categories: [user.contact.address, user.name], ", untagged, "categories: [user.contact.address], "},
 	} {
 		now := edited(t, c.base, customersFile, c.text, c.more)

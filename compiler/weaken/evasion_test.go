@@ -19,8 +19,10 @@ func TestOtherNamesHideNothing(t *testing.T) {
 		{"an endpoint takes over a request of another", address, address + "\n    more: {port: http, methods: any, paths: [\"/{rest...}\"], returns: none}", Tag},
 		{"another name of a variable", `paths: ["/v1/customers/{id}/address"], returns`, `paths: ["/v1/customers/{customer}/address"], returns`, ""},
 		{"a narrower path", `[GET], paths: ["/v1/customers/{id}"]}`, `[GET], paths: ["/v1/customers/me"]}`, ""},
-		{"a new document has the pods", "metadata: {name: profiles, namespace: accounts}\nspec:\n  ports: {http: {port: 80}}\n  endpoints: {show: {methods: [GET], paths: [/me]}}\n  personalData: {processes: [{activity: accounts, categories: [user.name], stored: true}]}",
-			"metadata: {name: other, namespace: accounts}\nspec:\n  selector: {app: profiles}\n  personalData: {none: it has none}", Tag},
+		{
+			"a new document has the pods", "metadata: {name: profiles, namespace: accounts}\nspec:\n  ports: {http: {port: 80}}\n  endpoints: {show: {methods: [GET], paths: [/me]}}\n  personalData: {processes: [{activity: accounts, categories: [user.name], stored: true}]}",
+			"metadata: {name: other, namespace: accounts}\nspec:\n  selector: {app: profiles}\n  personalData: {none: it has none}", Tag,
+		},
 		{"a wider word", "returns: [user.name]}", "returns: [user]}", ""},
 		{"a key that has moved, by its name of today", "acknowledges:\n      - {caller: shop/checkout, endpoint: read-address, categories: [user.device]", "acknowledges:\n      - {caller: shop/checkout, endpoint: read-address, categories: [user.device.cookie_id]", ""},
 		{"a grant to a team of which a caller had one", "from: shop/checkout, endpoints", "from: {team: shop}, endpoints", Grant},

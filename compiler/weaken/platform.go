@@ -27,7 +27,7 @@ func (c *comparison) platform() {
 	for b, a := range byName(c.before.Meshes, c.after.Meshes, func(m *model.Mesh) string { return m.Name }) {
 		if slices.ContainsFunc(b.Clusters, c.hasData) {
 			d := c.document("Mesh", a.Doc.Header)
-			d.denies("Mesh.spec.strict", "", "mutual TLS is no longer asked of the whole mesh", b.Doc.Spec.Strict, a.Doc.Spec.Strict)
+			d.denies("Mesh.spec.strict", "mutual TLS is no longer asked of the whole mesh", b.Doc.Spec.Strict, a.Doc.Spec.Strict)
 			d.changes("Mesh.spec.trustRoot", "", "the root of trust", b.Doc.Spec.TrustRoot, a.Doc.Spec.TrustRoot)
 			d.gains("Mesh.spec.reachable", a.Doc.Spec.Reachable.Span, "", "every caller may reach %s", values(b.Doc.Spec.Reachable), values(a.Doc.Spec.Reachable), same)
 		}
@@ -65,7 +65,7 @@ func (c *comparison) cluster(before, after *model.Cluster) {
 	}
 	d.gains("Cluster.spec.trustDomainAliases", a.TrustDomainAliases.Span, "", "identities of %s count as its own", values(b.TrustDomainAliases), values(a.TrustDomainAliases), same)
 	d.claims("Cluster.spec.skipValidateTrustDomain", "", "identities of any trust domain finish a handshake", b.SkipValidateTrustDomain, a.SkipValidateTrustDomain)
-	d.denies("Cluster.spec.strict", "", "mutual TLS is no longer asked of the whole cluster", b.Strict, a.Strict)
+	d.denies("Cluster.spec.strict", "mutual TLS is no longer asked of the whole cluster", b.Strict, a.Strict)
 	normal := []string{"NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"}
 	d.lowers("Cluster.spec.pathNormalization", "", "the normalisation of paths", or(b.PathNormalization, "BASE"), or(a.PathNormalization, "BASE"), normal)
 	for _, x := range a.Accepted.Items {

@@ -126,7 +126,7 @@ func (c *comparison) activity(before, after *model.Activity) {
 		d.gains("Activity.spec.stays", a.Stays.Span, "", "its data may go to %s", values(b.Stays), values(a.Stays), c.placed)
 	}
 	d.loses("Activity.spec.security", a.Security.Span, "", "the measure %q is gone", values(b.Security), values(a.Security), same)
-	d.denies("Activity.spec.assessment.required", "", "no impact assessment is required any more", b.Assessment.Required, a.Assessment.Required)
+	d.denies("Activity.spec.assessment.required", "no impact assessment is required any more", b.Assessment.Required, a.Assessment.Required)
 	d.changes("Activity.spec.assessment.reference", "", "the impact assessment", b.Assessment.Reference, a.Assessment.Reference)
 	d.earlier("Activity.spec.assessment.reviewed", "the day of the assessment's review", b.Assessment.Reviewed, a.Assessment.Reviewed)
 	d.changes("Activity.spec.profiling", "", "what is said of automated decisions", b.Profiling, a.Profiling)

@@ -110,7 +110,7 @@ func stagesOf(e *syntax.Exception) [3]string {
 // unfloored tells of the document that closed what nobody declared beside the Service, and does no more.
 func (c *comparison) unfloored(was, is *model.Workload) {
 	cluster := c.document("Cluster", is.Cluster.Doc.Header)
-	cluster.denies("Cluster.spec.floor", "", "its floor is gone", was.Cluster.Doc.Spec.Floor, is.Cluster.Doc.Spec.Floor)
+	cluster.denies("Cluster.spec.floor", "its floor is gone", was.Cluster.Doc.Spec.Floor, is.Cluster.Doc.Spec.Floor)
 	part := was.Service.Namespace.Floor(was.Cluster)
 	if part == nil {
 		return

@@ -207,9 +207,9 @@ func (d *document) lowers(field, of, what string, before, after syntax.Text, ran
 }
 
 // denies tells of a true that is false now.
-func (d *document) denies(field, of, words string, before, after syntax.Bool) {
+func (d *document) denies(field, words string, before, after syntax.Bool) {
 	if before.Value && !after.Value {
-		d.tell(field, after.Span, "-"+of, words)
+		d.tell(field, after.Span, "-", words)
 	}
 }
 
