@@ -107,7 +107,7 @@ func (r *Report) front(o Origin) *Register {
 func commit(o Origin) string {
 	switch {
 	case o.Commit == "":
-		return "none: the documents are in no git repository"
+		return "none known: no git repository, or nothing committed"
 	case o.Uncommitted:
 		return o.Commit + ", with changes that are not committed"
 	default:
