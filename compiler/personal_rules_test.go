@@ -72,8 +72,13 @@ func holdPersonal(t *testing.T, cases []personalCase) {
 // activity is an Activity in which nothing is missing, with some lines of it written otherwise; an empty value takes a line away.
 func activity(name string, otherwise ...string) string {
 	fields := [][2]string{
-		{"title", "Something"}, {"purpose", "essential.service"}, {"subjects", "[customer]"}, {"categories", "[user.name]"},
-		{"legalBasis", "{code: contract}"}, {"retention", "{period: P1Y, from: last order}"}, {"assessment", "{required: false, reference: PRIV-1}"},
+		{"title", "Something"},
+		{"purpose", "essential.service"},
+		{"subjects", "[customer]"},
+		{"categories", "[user.name]"},
+		{"legalBasis", "{code: contract}"},
+		{"retention", "{period: P1Y, from: last order}"},
+		{"assessment", "{required: false, reference: PRIV-1}"},
 		{"reviewed", "2026-09-01"},
 	}
 	for i := 0; i < len(otherwise); i += 2 {
@@ -92,8 +97,8 @@ func activity(name string, otherwise ...string) string {
 	return text
 }
 
-func party(name, country, rest string) string {
-	return "---\napiVersion: writ.dev/v1alpha1\nkind: Party\nmetadata: {name: " + name + "}\nspec: {legalName: Some Example, country: " + country +
+func party(country, rest string) string {
+	return "---\napiVersion: writ.dev/v1alpha1\nkind: Party\nmetadata: {name: other}\nspec: {legalName: Some Example, country: " + country +
 		", role: processor, contract: {reference: CTR-1, signed: 2026-01-05}, reviewed: 2026-09-01" + rest + "}\n"
 }
 
@@ -189,7 +194,7 @@ func TestWhatServicesDeclare(t *testing.T) {
 		{
 			name:    "credentials for somebody else",
 			replace: []string{customersFile, processes, processes + "\n      - {activity: sign-in, categories: [user.authorization.password], stored: true}\n    channels: [{name: out, sends: [user.authorization.password], party: other, activity: sign-in, because: b}]"},
-			add: map[string]string{moreFile: activity("sign-in", "categories", "[user.authorization.password]", "approval", "sign-in") + party("other", "DE", ", receives: [user.authorization]") +
+			add: map[string]string{moreFile: activity("sign-in", "categories", "[user.authorization.password]", "approval", "sign-in") + party("DE", ", receives: [user.authorization]") +
 				approval("sign-in", "activities: [sign-in], categories: [user.authorization], services: [identity/customers], parties: [other]", "")},
 			want: []string{"e PII-028 Service identity/customers"},
 		},
@@ -256,8 +261,8 @@ func TestGroundsOfActivities(t *testing.T) {
 			name: "an unknown ground is told alone", replace: []string{activitiesFile, "legalBasis: {code: contract}\n  retention: {period: P2Y, from: order", "legalBasis: {code: contrakt}\n  retention: {period: P2Y, from: order"},
 			want: []string{"e PII-002 Activity order-fulfilment"}, withheld: 1,
 		},
-		{name: "an unknown country", add: map[string]string{moreFile: party("other", "XX", "")}, want: []string{"e PII-002 Party other"}},
-		{name: "an unknown mechanism", add: map[string]string{moreFile: party("other", "US", ", transfer: {mechanism: standard-clause}")}, want: []string{"e PII-002 Party other"}},
+		{name: "an unknown country", add: map[string]string{moreFile: party("XX", "")}, want: []string{"e PII-002 Party other"}},
+		{name: "an unknown mechanism", add: map[string]string{moreFile: party("US", ", transfer: {mechanism: standard-clause}")}, want: []string{"e PII-002 Party other"}},
 		{name: "a code is as good as its alias", replace: []string{activitiesFile, account, strings.Replace(account, "contract", "A6-1-b-contract-performance", 1)}},
 		{
 			name: "a word for everything is one finding", add: map[string]string{moreFile: activity("a", "categories", "[user]")},
@@ -336,7 +341,7 @@ func TestApprovals(t *testing.T) {
 	}
 	channel := []string{customersFile, processes, processes + "\n    channels: [{name: out, sends: [user.name], party: other, activity: customer-account, because: b}]"}
 	approved := append(slices.Clone(channel), activitiesFile, "  reviewed: 2026-09-01\n---", "  reviewed: 2026-09-01\n  approval: x\n---")
-	other := party("other", "DE", ", receives: [user.name]")
+	other := party("DE", ", receives: [user.name]")
 	const channelCovers = "activities: [customer-account], categories: [user.name], services: [identity/customers], parties: [other]"
 	holdPersonal(t, []personalCase{
 		{name: "a sum needs one", replace: counts("aggregate", ""), want: []string{"e PII-040 Service identity/customers"}, withheld: 1},

@@ -70,127 +70,158 @@ func TestOneMistakeIsOneFinding(t *testing.T) {
 	}{
 		"the activity of an intent is gone": {
 			[]string{checkout, "      activity: order-fulfilment\n      because: labels", "      because: labels"},
-			[]string{"PII-015 checkout"}, 1,
+			[]string{"PII-015 checkout"},
+			1,
 		},
 		"a caller declares nothing": {
 			[]string{frontend, "  personalData:\n    processes:\n      - {activity: order-fulfilment, categories: [user.name, user.contact.address], stored: false}\n", ""},
-			[]string{"PII-001 frontend"}, 1,
+			[]string{"PII-001 frontend"},
+			1,
 		},
 		"a caller writes what it has none of": {
 			[]string{frontend, "\n    processes:\n      - {activity: order-fulfilment, categories: [user.name, user.contact.address], stored: false}", " {none: it shows pages}"},
-			[]string{"PII-095 frontend"}, 1,
+			[]string{"PII-095 frontend"},
+			1,
 		},
 		"a caller declares less than it is sent over a channel": {
 			[]string{warehouse, "categories: [user.name, user.contact.address]", "categories: [user.contact.address]", warehouse, "returns: [user.name, user.contact.address]", "returns: [user.contact.address]"},
-			[]string{"PII-010 warehouse"}, 0,
+			[]string{"PII-010 warehouse"},
+			0,
 		},
 		"a category is gone from what is processed, and from nowhere else": {
 			[]string{warehouse, "categories: [user.name, user.contact.address]", "categories: [user.contact.address]"},
-			[]string{"PII-010 warehouse"}, 1,
+			[]string{"PII-010 warehouse"},
+			1,
 		},
 		"an activity lists less": {
 			[]string{activities, "categories: [user.name, user.contact]\n  legalBasis: {code: contract}\n  retention: {period: P2Y, from: order", "categories: [user.name]\n  legalBasis: {code: contract}\n  retention: {period: P2Y, from: order"},
-			[]string{"PII-008 activities"}, 5,
+			[]string{"PII-008 activities"},
+			5,
 		},
 		"an endpoint loses its tag, and hands out more": {
 			[]string{customers, ", returns: [user.contact.address]}\n    correct", "}\n    correct"},
-			[]string{"PII-010 checkout"}, 1,
+			[]string{"PII-010 checkout"},
+			1,
 		},
 		"a declassification is gone": {
 			[]string{customers, "    declassifies:\n      - {name: by-town, drops: [user.name, user.contact], method: aggregate, endpoints: [by-town], because: counts of at least 20 customers, approval: by-town}\n", ""},
-			[]string{"PII-010 stats"}, 1,
+			[]string{"PII-010 stats"},
+			1,
 		},
 		"a declassification names no endpoint": {
 			[]string{customers, "endpoints: [by-town], because", "because", customers, "by-town: {methods: [GET], paths: [/v1/by-town]}", "by-town: {methods: [GET], paths: [/v1/by-town], returns: {none: counts}}"},
-			[]string{"PII-013 customers"}, 0,
+			[]string{"PII-013 customers"},
+			0,
 		},
 		"a pseudonym is said to be nothing": {
 			[]string{customers, "method: aggregate", "method: pseudonymise", customers, "paths: [/v1/by-town]}", "paths: [/v1/by-town], returns: {none: hashed}}"},
-			[]string{"PII-013 customers"}, 1,
+			[]string{"PII-013 customers"},
+			1,
 		},
 		"a pseudonym is dropped": {
 			[]string{customers, "drops: [user.name, user.contact], method: aggregate", "drops: [user], method: pseudonymise", customers, "paths: [/v1/by-town]}", "paths: [/v1/by-town], returns: {none: hashed}}"},
-			[]string{"PII-013 customers"}, 1,
+			[]string{"PII-013 customers"},
+			1,
 		},
 		"what is stored is said to be discarded": {
 			[]string{customers, "method: aggregate, endpoints: [by-town]", "method: discard", customers, "paths: [/v1/by-town]}", "paths: [/v1/by-town], returns: {none: counts}}"},
-			[]string{"PII-013 customers"}, 3,
+			[]string{"PII-013 customers"},
+			3,
 		},
 		"what is sent on is said to be discarded": {
 			[]string{checkout, "categories: [user.name, user.contact.address], stored: false}\n", "categories: [user.name, user.contact.address], stored: false}\n    declassifies:\n      - {name: names, drops: [user.name], method: discard, because: they are not needed}\n"},
-			[]string{"PII-013 checkout"}, 1,
+			[]string{"PII-013 checkout"},
+			1,
 		},
 		"none without a reason": {
 			[]string{customers, "erase: {methods: [DELETE], paths: [\"/v1/customers/{id}\"], returns: {none: it answers with a status alone}}", "erase: {methods: [DELETE], paths: [\"/v1/customers/{id}\"], returns: none}"},
-			[]string{"PII-011 customers"}, 1,
+			[]string{"PII-011 customers"},
+			1,
 		},
 		"no personal data, by another name": {
 			[]string{customers, "erase: {methods: [DELETE], paths: [\"/v1/customers/{id}\"], returns: {none: it answers with a status alone}}", "erase: {methods: [DELETE], paths: [\"/v1/customers/{id}\"], returns: [system.operations]}"},
-			[]string{"PII-011 customers"}, 1,
+			[]string{"PII-011 customers"},
+			1,
 		},
 		"what is accepted is not said": {
 			[]string{checkout, "      accepts: [user.name, user.contact.address]\n", ""},
-			[]string{"PII-012 checkout"}, 0,
+			[]string{"PII-012 checkout"},
+			0,
 		},
 		"what a TCP port accepts is not said": {
 			[]string{warehouse, ", accepts: none}", "}"},
-			[]string{"PII-012 warehouse"}, 0,
+			[]string{"PII-012 warehouse"},
+			0,
 		},
 		"an endpoint is for other purposes": {
 			[]string{customers, "returns: [user.contact.address]}", "returns: [user.contact.address], purposes: [essential.fraud_detection]}"},
-			[]string{"PII-014 checkout"}, 1,
+			[]string{"PII-014 checkout"},
+			1,
 		},
 		"an activity for part of a purpose asks for all of it": {
 			[]string{customers, "returns: [user.contact.address]}", "returns: [user.contact.address], purposes: [essential.service.operations.support]}"},
-			[]string{"PII-014 checkout"}, 1,
+			[]string{"PII-014 checkout"},
+			1,
 		},
 		"an endpoint for all of the mesh": {
 			[]string{customers, "returns: [user.contact.address]}", "returns: [user.contact.address], audience: mesh}"},
-			[]string{"PII-030 customers"}, 0,
+			[]string{"PII-030 customers"},
+			0,
 		},
 		"an infrastructure endpoint with personal data": {
 			[]string{theMesh, "spec: {}", "spec:\n  infrastructure:\n    - {name: maps, from: shop/stats, endpoints: [read-address], because: maps are drawn of all}"},
-			[]string{"PII-010 stats", "PII-030 customers"}, 1,
+			[]string{"PII-010 stats", "PII-030 customers"},
+			1,
 		},
 		"a wider pattern with a narrower tag": {
 			[]string{customers, "paths: [/v1/by-town]", "paths: [\"/v1/{rest...}\"]"},
-			[]string{"PII-033 customers", "PII-033 customers"}, 1,
+			[]string{"PII-033 customers", "PII-033 customers"},
+			1,
 		},
 		"a TCP port of two tags": {
 			[]string{warehouse, "    stock:", "    people: {port: sql, returns: [user.name], accepts: none}\n    stock:"},
-			[]string{"PII-034 warehouse"}, 0,
+			[]string{"PII-034 warehouse"},
+			0,
 		},
 		"mutual TLS is loosened for one": {
 			[]string{theMesh, "spec: {}", "spec:\n  exceptions:\n    - {service: identity/customers, stages: {mtls: permissive}, because: the old shop, until: 2027-01-31}"},
-			[]string{"PII-035 mesh"}, 3,
+			[]string{"PII-035 mesh"},
+			3,
 		},
 		"nothing is enforced for one": {
 			[]string{theMesh, "spec: {}", "spec:\n  exceptions:\n    - {service: identity/customers, stages: {mtls: permissive, authz: shadow}, because: the old shop, until: 2027-01-31}"},
-			[]string{"PII-036 mesh"}, 0,
+			[]string{"PII-036 mesh"},
+			0,
 		},
 		"the default account": {
 			[]string{checkout, "spec:\n", "spec:\n  serviceAccounts: [default]\n"},
-			[]string{"IDN-002 checkout", "PII-037 checkout"}, 2,
+			[]string{"IDN-002 checkout", "PII-037 checkout"},
+			2,
 		},
 		"a service in another country": {
 			[]string{frontend, "clusters: [eu-1]", "clusters: [eu-1, us-1]", us, "discovers: [us-1]", "discovers: [us-1, eu-1]"},
-			[]string{"PII-058 frontend"}, 1,
+			[]string{"PII-058 frontend"},
+			1,
 		},
 		"a service in another country, where it reaches nobody": {
 			[]string{frontend, "clusters: [eu-1]", "clusters: [eu-1, us-1]"},
-			[]string{"CLU-008 frontend", "PII-058 frontend"}, 0,
+			[]string{"CLU-008 frontend", "PII-058 frontend"},
+			0,
 		},
 		"a cluster run from elsewhere": {
 			[]string{eu, "operator: example", "operator: parcel-carrier"},
-			[]string{"PII-058 eu-1"}, 5,
+			[]string{"PII-058 eu-1"},
+			5,
 		},
 		"a cluster that does not say where it is": {
 			[]string{eu, "  country: NL\n", ""},
-			[]string{"PII-058 eu-1"}, 5,
+			[]string{"PII-058 eu-1"},
+			5,
 		},
 		"a party without a contract": {
 			[]string{carrier, "  contract: {reference: CTR-2219, signed: 2025-11-03, until: 2027-11-03}\n", ""},
-			[]string{"PII-051 carrier"}, 0,
+			[]string{"PII-051 carrier"},
+			0,
 		},
 		"a contract that ends soon": {
 			[]string{carrier, "until: 2027-11-03", "until: 2026-12-03"}, []string{"PII-097 carrier"}, 0,
@@ -203,7 +234,8 @@ func TestOneMistakeIsOneFinding(t *testing.T) {
 		},
 		"more is sent than a party may receive": {
 			[]string{checkout, "name: labels, sends: [user.contact.address]", "name: labels, sends: [user.name, user.contact.address]", carrier, "receives: [user.name, ", "receives: ["},
-			[]string{"PII-052 checkout"}, 0,
+			[]string{"PII-052 checkout"},
+			0,
 		},
 		"no mechanism": {
 			[]string{carrier, "  transfer: {mechanism: standard-clauses, module: 2, assessment: PRIV-655, reviewBy: 2027-06-01}\n", ""}, []string{"PII-053 carrier"}, 0,
@@ -222,7 +254,8 @@ func TestOneMistakeIsOneFinding(t *testing.T) {
 		},
 		"nobody at the other end": {
 			[]string{warehouse, "    channels:\n      - {name: orders, receives: none, activity: order-fulfilment, because: the warehouse packs what was ordered}\n", ""},
-			[]string{"PII-050 checkout"}, 0,
+			[]string{"PII-050 checkout"},
+			0,
 		},
 		"no endpoint for erasure": {
 			[]string{warehouse, ", erasure: erase", ""}, []string{"PII-080 warehouse"}, 0,
@@ -238,7 +271,8 @@ func TestOneMistakeIsOneFinding(t *testing.T) {
 		},
 		"a path that names people": {
 			[]string{customers, "/v1/customers/{id}/address\"], returns", "/v1/customers/by-email/{value}/address\"], returns"},
-			[]string{"PII-070 customers", "PII-071 customers"}, 0,
+			[]string{"PII-070 customers", "PII-071 customers"},
+			0,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -56,7 +56,7 @@ func (e *endpoint) reads() bool {
 func (e *endpoint) tags(s *service) string {
 	const none = "{none: nothing about a person}"
 	switch {
-	case s.processes == nil || len(s.processes) == 0:
+	case len(s.processes) == 0:
 		return ""
 	case e.data == "":
 		return ", returns: " + none + ", accepts: " + none
