@@ -130,14 +130,14 @@ func TestWhatServicesDeclare(t *testing.T) {
 				customersFile, "health:", "write-gender: {methods: [PUT], paths: [/v1/gender], returns: [user.demographic], accepts: [user.demographic.gender]}\n    health:",
 				customersFile, processes, processes + "\n    channels: [{name: out, sends: [user.demographic.gender], activity: customer-account, because: b}]",
 			},
-			want: []string{"e PII-009 Service identity/customers", "w PII-004 Service identity/customers"},
+			want: []string{"e PII-009 Service identity/customers", "w PII-004 Service identity/customers", "w PII-050 Service identity/customers"},
 		},
 		{
 			name: "a narrower category is no other", replace: []string{customersFile, "categories: [user.name, user.contact]", "categories: [user.contact.address]"},
 		},
 		{
 			name: "a channel has what nobody processes", replace: []string{customersFile, processes, processes + "\n    channels: [{name: out, sends: [user.name, user.device.cookie], activity: customer-account, because: b}]"},
-			want: []string{"e PII-009 Service identity/customers"},
+			want: []string{"e PII-009 Service identity/customers", "w PII-050 Service identity/customers"},
 		},
 		{
 			name: "an acknowledgement has what nobody processes", replace: []string{customersFile, processes, processes + "\n    acknowledges: [{caller: shop/checkout, endpoint: read-address, categories: [user.device.cookie], since: 2026-11-01}]"},

@@ -115,6 +115,9 @@ func (a *app) remedy(r *query.Remedy) {
 			a.printf("      %s\n", diag.Visible(line))
 		}
 	}
+	if len(r.Data) > 0 {
+		a.printf("  which moves personal data: %s; the caller declares it in its personalData, and names the activity\n", strings.Join(r.Data, ", "))
+	}
 	if len(r.Also) == 0 {
 		a.printf("  which would allow nothing else\n")
 		return
@@ -153,6 +156,7 @@ type stepJSON struct {
 type remedyJSON struct {
 	Edits   []diag.JSONEdit `json:"edits"`
 	Also    []string        `json:"also"`
+	Data    []string        `json:"data"`    // categories of personal data that come with it
 	Instead string          `json:"instead"` // what to do where no edit of documents would do
 }
 
@@ -164,7 +168,7 @@ func newAnswerJSON(answer *query.Answer) answerJSON {
 			Steps: newStepsJSON(p.Steps), Warnings: newStepsJSON(p.Warnings),
 		}
 		if r := p.Remedy; r != nil {
-			j.Remedy = &remedyJSON{Edits: []diag.JSONEdit{}, Also: list(r.Also), Instead: r.Instead}
+			j.Remedy = &remedyJSON{Edits: []diag.JSONEdit{}, Also: list(r.Also), Data: list(r.Data), Instead: r.Instead}
 			for _, c := range r.Changes {
 				j.Remedy.Edits = append(j.Remedy.Edits, diag.JSONEdit{Path: c.Span.File, Start: c.Span.Start.Offset(), End: c.Span.End.Offset(), New: c.New})
 			}

@@ -116,7 +116,7 @@ func TestTheEditOfANoAllowsIt(t *testing.T) {
 	for name, data := range x.estate.Tree.Sources {
 		sources[name] = &fstest.MapFile{Data: data}
 	}
-	noes, seen := 0, map[query.Question]bool{}
+	noes, carry, seen := 0, 0, map[query.Question]bool{}
 	for _, m := range x.estate.Meshes {
 		for word := range callers(m) {
 			for _, s := range m.Services {
@@ -140,6 +140,10 @@ func TestTheEditOfANoAllowsIt(t *testing.T) {
 						t.Errorf("%v has no edit: %s", q, answer.Parts[0].Headline)
 						continue
 					}
+					if len(r.Data) > 0 { // which activity it is for, and that it is declared, only people can say
+						carry++
+						continue
+					}
 					edited := apply(t, sources, r.Fix())
 					if after, err := edited.Explain(q); err != nil || !after.Yes {
 						t.Errorf("%v is no yes after its edit: %v", q, after)
@@ -151,8 +155,8 @@ func TestTheEditOfANoAllowsIt(t *testing.T) {
 			}
 		}
 	}
-	if noes < 100 {
-		t.Errorf("%d answers are no: the test proves little", noes)
+	if noes-carry < 100 || carry < 100 {
+		t.Errorf("%d answers are no, %d of them about personal data: the test proves little", noes, carry)
 	}
 }
 
@@ -196,6 +200,15 @@ func TestExplainTellsWhoIsLetInToo(t *testing.T) {
 kind: Cluster
 metadata: {name: eu-2, labels: {env: prod, region: eu}}
 spec: {mesh: prod, trustDomain: eu.boutique.example, skipValidateTrustDomain: true, discovers: [eu-2], istioVersion: "1.31"}
+`,
+		"policies/teams/payments/paymentservice.yaml": `apiVersion: writ.dev/v1alpha1
+kind: Service
+metadata: {name: paymentservice, namespace: payments}
+spec:
+  ports: {grpc: {port: 50051, protocol: grpc}}
+  endpoints: {charge: {grpc: [hipstershop.PaymentService/Charge]}}
+  personalData: {none: a token of the card}
+  grants: [{from: orders/checkoutservice, endpoints: [charge]}]
 `,
 		"policies/teams/orders/twin.yaml": `apiVersion: writ.dev/v1alpha1
 kind: Service
@@ -265,13 +278,13 @@ func words(a *query.Answer) string {
 func TestTheEditKeepsTheFormOfItsFile(t *testing.T) {
 	t.Parallel()
 	const head = "apiVersion: writ.dev/v1alpha1\nkind: Service\nmetadata: {name: cart-expiry, namespace: orders}\n"
-	q := query.Question{From: "orders/cart-expiry", To: "payments/paymentservice:charge"}
+	q := query.Question{From: "orders/cart-expiry", To: "catalog/productcatalogservice:search-products"}
 	expiry := "policies/teams/orders/cart-expiry.yaml"
 	for name, spec := range map[string]string{
 		"nothing but clusters": "spec:\n  clusters: [eu-1] # it is enough\n# the end\n",
 		"braces":               "spec: {clusters: [eu-1]}\n",
 		"braces with intents":  "spec: {clusters: [eu-1], intents: [{to: cartservice, endpoints: [get-cart], because: it is there}]}\n",
-		"a list in a block":    "spec:\n  intents:\n  - to: payments/paymentservice\n    endpoints:\n    - metrics # of last year\n    because: it counts\n",
+		"a list in a block":    "spec:\n  intents:\n  - to: catalog/productcatalogservice\n    endpoints:\n    - metrics # of last year\n    because: it counts\n",
 		"no end of line":       "spec:\n  intents:\n    - {to: cartservice, endpoints: [get-cart], because: it is there}",
 		"a comment in between": "spec: # {\n  # intents: none\n  clusters: [eu-1]\n",
 	} {

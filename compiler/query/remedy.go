@@ -15,6 +15,8 @@ import (
 type Remedy struct {
 	Changes []Change
 	Also    []string // in sentences; empty where it would allow nothing else
+	// Data is the personal data that comes with it: the caller declares it first, and says for which activity it asks.
+	Data []string
 	// Instead says in words what to do where no edit of documents alone would do; Changes is empty then.
 	Instead string
 }
@@ -31,6 +33,9 @@ func (r *Remedy) Fix() *diag.Fix {
 // reason is what stands for a sentence that only the author can write. It is plain text to YAML, in braces too.
 const reason = "<what the call is for>"
 
+// purpose is what stands for the activity, which only who answers for the caller knows.
+const purpose = "<which activity>"
+
 // remedy finds the edit for the nearest of what is not meant.
 func (x *Index) remedy(who asker, to *model.Workload, d decision, want wish) *Remedy {
 	switch d.outcome {
@@ -45,7 +50,7 @@ func (x *Index) remedy(who asker, to *model.Workload, d decision, want wish) *Re
 		case !who.known():
 			return &Remedy{Instead: "declare who it is: a Service with this service account, or an Outsider"}
 		}
-		r := &Remedy{Changes: x.ask(who, d.endpoint)}
+		r := &Remedy{Changes: x.ask(who, d.endpoint), Data: x.carried(d.endpoint)}
 		r.Also = x.also(who, d.endpoint, want)
 		return r
 	case NoConsent:
@@ -73,16 +78,24 @@ func (x *Index) ask(who asker, e *model.Endpoint) []Change {
 
 func (x *Index) intent(who asker, e *model.Endpoint) Change {
 	for _, in := range intents(who.caller) {
-		if in.To == e.Service && len(in.Endpoints) > 0 {
+		if in.To == e.Service && len(in.Endpoints) > 0 && (in.Activity != nil || len(x.carried(e)) == 0) {
 			return addWord(x.source(in.Doc.Span), in.Doc.Endpoints, e.Name, "in the endpoints of its intent for "+e.Service.Key())
 		}
 	}
 	list, spec := intentList(who.caller)
-	return placeOf("intents", list, spec).add(x.source(spec), Item{
-		{"to", e.Service.Key()},
-		{"endpoints", "[" + e.Name + "]"},
-		{"because", reason},
-	})
+	item := Item{{"to", e.Service.Key()}, {"endpoints", "[" + e.Name + "]"}, {"because", reason}}
+	if len(x.carried(e)) > 0 {
+		item = append(item, [2]string{"activity", purpose})
+	}
+	return placeOf("intents", list, spec).add(x.source(spec), item)
+}
+
+// carried is the personal data that comes with the endpoint, where somebody answers for personal data.
+func (x *Index) carried(e *model.Endpoint) []string {
+	if x.checked.Estate().Privacy.Doc == nil {
+		return nil
+	}
+	return x.data().Tagged(e)
 }
 
 func intents(c model.Caller) []*model.Intent {
@@ -129,7 +142,7 @@ func (x *Index) openWay(who asker, to *model.Workload, want wish) *Remedy {
 	}
 	r := &Remedy{}
 	if e := want.first(to); e != nil {
-		r.Changes = x.ask(who, e)
+		r.Changes, r.Data = x.ask(who, e), x.carried(e)
 		r.Also = append(r.Also, x.also(who, e, want)...)
 	}
 	selection := o.Doc.Spec.Clusters.Span
@@ -157,7 +170,7 @@ func (x *Index) offer(who asker, to *model.Workload, want wish) *Remedy {
 			r.Also = append(r.Also, fmt.Sprintf("%s on %s to %s, who may call %s", want.request.Method, some(texts(e.Paths)), some(callers), e.Name))
 		}
 		if who.known() && x.decideEndpoint(who, nil, to, e).outcome != Meant {
-			r.Changes = append(r.Changes, x.ask(who, e)...)
+			r.Changes, r.Data = append(r.Changes, x.ask(who, e)...), x.carried(e)
 			r.Also = append(r.Also, x.also(who, e, want)...)
 		}
 		return r
