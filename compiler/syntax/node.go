@@ -400,7 +400,10 @@ func (b *builder) extent(n *node) {
 	last := first
 	switch {
 	case len(n.items) > 0:
-		last = n.items[len(n.items)-1].span.End
+		last = later(last, n.items[len(n.items)-1].span.End)
+		if n.kind == mapping { // the value may be nowhere, behind a key alone
+			last = later(last, n.keys[len(n.keys)-1].span.End)
+		}
 		if n.flow {
 			first = n.first().span.Start
 		}
@@ -413,6 +416,13 @@ func (b *builder) extent(n *node) {
 	if n.flow {
 		n.span.End = b.at(b.bracketEnd(last.Offset()))
 	}
+}
+
+func later(a, b diag.Pos) diag.Pos {
+	if b.Offset() > a.Offset() {
+		return b
+	}
+	return a
 }
 
 // bracketEnd is the offset behind the bracket that closes the collection whose last item ends at the offset: only white space,
