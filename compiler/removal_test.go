@@ -156,3 +156,48 @@ func scalarAt(n *yaml.Node, way ...string) string {
 	}
 	return n.Value
 }
+
+// TestAccountingStaysInEurope: what stays in the EEA is not read from elsewhere, and where the trust domains cannot tell a caller there
+// from one here, that is said with the ways out.
+func TestAccountingStaysInEurope(t *testing.T) {
+	t.Parallel()
+	const history, america = "policies/teams/orders/order-history.yaml", "policies/platform/clusters/us-1.yaml"
+	moved := func(edits ...string) *Result {
+		estate := exampleEstate(t)
+		for i := 0; i < len(edits); i += 3 {
+			text := string(estate[edits[i]].Data)
+			if !strings.Contains(text, edits[i+1]) {
+				t.Fatalf("%s has no %q", edits[i], edits[i+1])
+			}
+			estate[edits[i]] = &fstest.MapFile{Data: []byte(strings.Replace(text, edits[i+1], edits[i+2], 1)), Mode: 0o644}
+		}
+		return mustCompile(t, estate)
+	}
+	for name, tt := range map[string]struct {
+		r    *Result
+		code string
+		says []string
+	}{
+		"read from America": {
+			moved(history, "  clusters: [eu-1]\n", "  clusters: [eu-1, us-1]\n"), "PII-058", []string{"invoice-run", "us-1", "US"},
+		},
+		"an identity that America shares": {
+			moved(america, "us.boutique.example", "eu.boutique.example", america, "  istioVersion", "  discovers: [us-1]\n  istioVersion",
+				"policies/privacy/activities/order-fulfilment.yaml", "  compatibleWith:\n", "  compatibleWith:\n    - {activity: accounting, assessment: PRIV-655}\n",
+				"policies/teams/orders/checkoutservice.yaml", "  intents:\n",
+				"  intents:\n    - {to: order-history, endpoints: [invoices], activity: order-fulfilment, because: an order shows its invoice}\n"),
+			"PII-059", []string{"checkoutservice", "us-1", "trust domain"},
+		},
+	} {
+		found := slices.DeleteFunc(slices.Clone(tt.r.Findings), func(f diag.Finding) bool { return f.Rule.Code != tt.code })
+		if len(found) == 0 || tt.r.Stats.Withheld == 0 {
+			t.Errorf("%s: %d withheld, %v", name, tt.r.Stats.Withheld, describe(tt.r.Findings))
+			continue
+		}
+		for _, says := range tt.says {
+			if text := found[0].Message + found[0].Help; !strings.Contains(text, says) {
+				t.Errorf("%s: nothing is said of %q: %s", name, says, text)
+			}
+		}
+	}
+}

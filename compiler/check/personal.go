@@ -87,6 +87,7 @@ func runUndeclaredService(p *Pass) {
 			finding.Help = fmt.Sprintf("%s comes to it: write personalData: {processes: [{activity: ..., categories: [%s], stored: ...}]}",
 				strings.Join(comes, ", "), strings.Join(comes, ", "))
 		}
+		finding.Help += p.sounding(s.Endpoints)
 		// What has no personal data stays: to answer for personal data begins with a document, and must not cut off an estate.
 		var accesses []*model.Access
 		for _, s := range in {

@@ -83,7 +83,7 @@ func runSaysNothingAccepted(p *Pass) {
 			}
 			p.object(e.Key.Span, diag.Finding{
 				Message: fmt.Sprintf("%s takes data and does not say whether there is personal data in it", e),
-				Help:    fmt.Sprintf("write accepts: none, or what of %s callers send", listed(f.Holds(s))),
+				Help:    fmt.Sprintf("write accepts: none, or what of %s callers send", listed(f.Holds(s))) + p.sounding([]*model.Endpoint{e}),
 				Objects: []string{s.Object()}, Field: "spec.endpoints." + e.Name + ".accepts",
 			})
 		}
