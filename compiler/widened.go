@@ -127,7 +127,7 @@ func (j *judgement) tellWidened(w *widening) {
 	f := diag.Finding{
 		Rule: widenedTag, Span: w.at, Objects: []string{w.provider.Object()}, Field: w.field,
 		Message: fmt.Sprintf("%s get more personal data from %s than they declare, and have called it before", listed(who), w.provider.Key()),
-		Help:    "acknowledge them (personalData.acknowledges): they keep their access, and are told to declare what they get",
+		Help:    "acknowledge them (personalData.acknowledges; writ fix --base writes it): they keep their access, and are told to declare what they get",
 		Fix:     j.acknowledge(w, entries, len(who)),
 	}
 	if len(who) == 1 {
