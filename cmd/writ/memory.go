@@ -11,7 +11,7 @@ const (
 	// roomyHeap is what a heap may grow to without regard to how little of it is alive.
 	roomyHeap = 768 << 20
 	// leastGarbage and mostGarbage bound how much of the heap may be garbage, in percent of what is not.
-	leastGarbage, mostGarbage = 15, 300
+	leastGarbage, mostGarbage = 25, 300
 )
 
 // paceCollector lets the garbage collector wait while the heap is small, and keep it tight once it is large. Go's own pace, a
