@@ -287,3 +287,21 @@ func TestAnApprovalCountsAsFarAsTheBaseHasIt(t *testing.T) {
 		t.Error("what was rejected is approved")
 	}
 }
+
+// TestWhoReadsNoMoreMaySaySo: to stop reading data, and to say so, protects it better.
+func TestWhoReadsNoMoreMaySaySo(t *testing.T) {
+	t.Parallel()
+	before := layOver(fstest.MapFS{}, Surroundings("PII-"))
+	const head = "apiVersion: writ.dev/v1alpha1\nkind: Service\nmetadata: {name: checkout, namespace: shop}\nspec:\n"
+	for said, tells := range map[string]bool{
+		"  personalData: {none: labels are printed elsewhere now}\n": false,
+		"  personalData: {none: labels are printed elsewhere now}\n  intents: [{to: identity/customers, endpoints: [read-address], activity: order-fulfilment, because: b}]\n": true,
+		"  personalData: {none: labels are printed elsewhere now}\n  ports: {http: {port: 80}}\n  endpoints: {label: {methods: [GET], paths: [/labels], returns: [user.contact.address]}}\n": true,
+		"  personalData: {none: labels are printed elsewhere now}\n  ports: {http: {port: 80}}\n  endpoints: {label: {methods: [GET], paths: [/labels]}}\n": true,
+	} {
+		r := mustCompileAgainst(t, layOver(before, []txtar.File{{Name: checkoutFile, Data: []byte(head + said)}}), before)
+		if codes(r.Findings)["PII-046"] > 0 != tells {
+			t.Errorf("%s: %v", said, describe(r.Findings))
+		}
+	}
+}

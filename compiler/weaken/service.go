@@ -116,7 +116,7 @@ func (c *comparison) service(b, a *model.Service) {
 	case a.PersonalData == nil:
 		d.tell("Service.spec.personalData", diag.Span{}, "-", "it no longer says whether it processes personal data")
 	default:
-		d.personalData(b.PersonalData, a.PersonalData)
+		d.personalData(b.PersonalData, a.PersonalData, func(category string) bool { return c.readNoMore(b, a, category) })
 		d.acknowledges(b, a)
 	}
 	for _, e := range a.Endpoints {
@@ -141,12 +141,12 @@ func (c *comparison) service(b, a *model.Service) {
 }
 
 // personalData compares what two revisions of a Service say. A word that is misspelt has a finding of its own, and is no loss.
-func (d *document) personalData(b, a *model.PersonalData) {
+func (d *document) personalData(b, a *model.PersonalData, readNoMore func(category string) bool) {
 	d.at = cmp.Or(a.Doc.Span, d.at)
 	if a.Unsure {
 		return
 	}
-	d.processes(b, a)
+	d.processes(b, a, readNoMore)
 	d.declassifies(b, a)
 	d.channels(b, a)
 	d.changes("Service.spec.personalData.rights.through", "", "the Service that serves data subjects for it", b.Doc.Rights.Through, a.Doc.Rights.Through)
@@ -177,9 +177,10 @@ func byActivity(d *model.PersonalData) map[string]processed {
 	return all
 }
 
-func (d *document) processes(before, after *model.PersonalData) {
+func (d *document) processes(before, after *model.PersonalData, readNoMore func(category string) bool) {
 	now := byActivity(after)
 	for activity, b := range byActivity(before) {
+		b.categories = slices.DeleteFunc(b.categories, readNoMore)
 		a, still := now[activity]
 		field := "Service.spec.personalData.processes.categories"
 		if !still {
@@ -195,6 +196,30 @@ func (d *document) processes(before, after *model.PersonalData) {
 			d.loses("Service.spec.personalData.processes.mayReveal", a.at, activity, "it no longer says that its data for "+activity+" may reveal %s", b.reveals, a.reveals, vocabulary.Covers)
 		}
 	}
+}
+
+// readNoMore reports whether the Service had the category only because it read it from others, handed it to nobody, and reads none of
+// it any more: to say so is right, and weakens nothing.
+func (c *comparison) readNoMore(b, a *model.Service, category string) bool {
+	some := func(keys []string) bool {
+		return slices.ContainsFunc(keys, func(k string) bool { return vocabulary.Overlap(k, category) })
+	}
+	kept := slices.ContainsFunc(b.PersonalData.Processes, func(p *model.Processing) bool { return p.Doc.Stored.Value && some(p.Categories) })
+	if kept || len(b.PersonalData.Channels)+len(a.PersonalData.Channels) > 0 || c.carried(c.before, b, some) || c.carried(c.after, a, some) {
+		return false
+	}
+	read := func(r Revision, s *model.Service) bool {
+		return slices.ContainsFunc(r.Flow.Calls(s), func(x *model.Access) bool { return some(r.Flow.Returns(x.Endpoint)) })
+	}
+	written := func(x *model.Access) bool { return some(c.after.Flow.Accepts(x.Endpoint)) }
+	return read(c.before, b) && !read(c.after, a) && !slices.ContainsFunc(c.after.Flow.Calls(a), written)
+}
+
+// carried reports whether an endpoint of the Service has some of the categories, or does not say.
+func (c *comparison) carried(r Revision, s *model.Service, some func(keys []string) bool) bool {
+	return slices.ContainsFunc(s.Endpoints, func(e *model.Endpoint) bool {
+		return e.Returns == nil && !r.Flow.Plain(e) || some(r.Flow.Tagged(e))
+	})
 }
 
 // both is what lies in one set of keys and in the other.
