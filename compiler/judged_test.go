@@ -295,9 +295,9 @@ func TestWhoReadsNoMoreMaySaySo(t *testing.T) {
 	const head = "apiVersion: writ.dev/v1alpha1\nkind: Service\nmetadata: {name: checkout, namespace: shop}\nspec:\n"
 	for said, tells := range map[string]bool{
 		"  personalData: {none: labels are printed elsewhere now}\n": false,
-		"  personalData: {none: labels are printed elsewhere now}\n  intents: [{to: identity/customers, endpoints: [read-address], activity: order-fulfilment, because: b}]\n": true,
+		"  personalData: {none: labels are printed elsewhere now}\n  intents: [{to: identity/customers, endpoints: [read-address], activity: order-fulfilment, because: b}]\n":               true,
 		"  personalData: {none: labels are printed elsewhere now}\n  ports: {http: {port: 80}}\n  endpoints: {label: {methods: [GET], paths: [/labels], returns: [user.contact.address]}}\n": true,
-		"  personalData: {none: labels are printed elsewhere now}\n  ports: {http: {port: 80}}\n  endpoints: {label: {methods: [GET], paths: [/labels]}}\n": true,
+		"  personalData: {none: labels are printed elsewhere now}\n  ports: {http: {port: 80}}\n  endpoints: {label: {methods: [GET], paths: [/labels]}}\n":                                  true,
 	} {
 		r := mustCompileAgainst(t, layOver(before, []txtar.File{{Name: checkoutFile, Data: []byte(head + said)}}), before)
 		if codes(r.Findings)["PII-046"] > 0 != tells {

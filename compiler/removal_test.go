@@ -186,7 +186,8 @@ func TestAccountingStaysInEurope(t *testing.T) {
 				"policies/privacy/activities/order-fulfilment.yaml", "  compatibleWith:\n", "  compatibleWith:\n    - {activity: accounting, assessment: PRIV-655}\n",
 				"policies/teams/orders/checkoutservice.yaml", "  intents:\n",
 				"  intents:\n    - {to: order-history, endpoints: [invoices], activity: order-fulfilment, because: an order shows its invoice}\n"),
-			"PII-059", []string{"checkoutservice", "us-1", "trust domain"},
+			"PII-059",
+			[]string{"checkoutservice", "us-1", "trust domain"},
 		},
 	} {
 		found := slices.DeleteFunc(slices.Clone(tt.r.Findings), func(f diag.Finding) bool { return f.Rule.Code != tt.code })
