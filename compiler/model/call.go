@@ -23,7 +23,7 @@ func (r *resolver) placeOutsiders(docs []*syntax.Outsider) {
 		r.outsiders[name] = true
 		team := r.teams[teamOfFile(d.File)]
 		if team == nil {
-			r.inPlatform("Outsider "+name, d.Header)
+			r.liesIn("platform", "Outsider "+name, d.Header)
 		}
 		clusters := r.choose(d.Spec.Clusters, r.estate.Clusters, r.estate.Clusters, "Outsider "+name, "spec.clusters")
 		for _, m := range r.estate.Meshes {

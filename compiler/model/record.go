@@ -3,7 +3,6 @@ package model
 import (
 	"cmp"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -28,7 +27,7 @@ func (r *resolver) resolvePrivacy(docs []*syntax.Privacy) {
 	r.estate.Privacy = p
 	for i, d := range docs {
 		object := "Privacy " + d.Metadata.Name.Value
-		r.inPrivacy(object, d.Header)
+		r.liesIn("privacy", object, d.Header)
 		if i > 0 {
 			r.add(DuplicateName, d.Metadata.Name.Span, diag.Finding{
 				Message: "a second Privacy document",
@@ -72,12 +71,10 @@ func (r *resolver) extend(t *vocabulary.Taxonomy, own []syntax.OwnTerm, object, 
 func (r *resolver) resolveParties(docs []*syntax.Party) {
 	for _, d := range docs {
 		name := d.Metadata.Name.Value
-		if first := r.parties[name]; first != nil {
-			r.duplicate("Party", name, first.Doc.Metadata.Name, d.Metadata.Name)
+		if !r.takes(d.Header, "privacy") {
 			continue
 		}
 		object := "Party " + name
-		r.inPrivacy(object, d.Header)
 		p := &Party{Doc: d, Name: name}
 		p.Receives, _ = r.categories(d.Spec.Receives, object, "spec.receives")
 		p.Mechanism = r.code(mechanism, d.Spec.Transfer.Mechanism, object, "spec.transfer.mechanism")
@@ -91,12 +88,10 @@ func (r *resolver) resolveParties(docs []*syntax.Party) {
 func (r *resolver) resolveApprovals(docs []*syntax.Approval) {
 	for _, d := range docs {
 		name := d.Metadata.Name.Value
-		if first := r.approvals[name]; first != nil {
-			r.duplicate("Approval", name, first.Doc.Metadata.Name, d.Metadata.Name)
+		if !r.takes(d.Header, "privacy") {
 			continue
 		}
 		object := "Approval " + name
-		r.inPrivacy(object, d.Header)
 		a := &Approval{Doc: d, Name: name}
 		a.Categories, _ = r.categories(d.Spec.Covers.Categories, object, "spec.covers.categories")
 		r.partyList(d.Spec.Covers.Parties, object, "spec.covers.parties")
@@ -110,12 +105,10 @@ func (r *resolver) resolveApprovals(docs []*syntax.Approval) {
 func (r *resolver) resolveActivities(docs []*syntax.Activity) {
 	for _, d := range docs {
 		name := d.Metadata.Name.Value
-		if first := r.activities[name]; first != nil {
-			r.duplicate("Activity", name, first.Doc.Metadata.Name, d.Metadata.Name)
+		if !r.takes(d.Header, "privacy") {
 			continue
 		}
 		object := "Activity " + name
-		r.inPrivacy(object, d.Header)
 		before := r.slips
 		a := &Activity{Doc: d, Name: name}
 		a.Purpose, _ = r.term(r.estate.Privacy.Uses, "data use", d.Spec.Purpose, object, "spec.purpose")
@@ -380,16 +373,4 @@ func nearestTerm(t *vocabulary.Taxonomy, key string) string {
 		return same[0]
 	}
 	return ""
-}
-
-// inPrivacy checks that a document of the privacy team lies in its folder.
-func (r *resolver) inPrivacy(object string, h syntax.Header) {
-	if strings.HasPrefix(h.File, "policies/privacy/") {
-		return
-	}
-	r.add(OutsideFolder, h.Kind.Span, diag.Finding{
-		Message: fmt.Sprintf("%s lies in %s, outside policies/privacy", object, path.Dir(h.File)),
-		Help:    "move it below policies/privacy, whose owners answer for it",
-		Objects: []string{object},
-	})
 }

@@ -16,6 +16,7 @@ import (
 func Resolve(tree *syntax.Tree) (*Estate, diag.List) {
 	r := &resolver{
 		estate:     &Estate{Tree: tree},
+		names:      map[string]syntax.Text{},
 		meshes:     map[string]*Mesh{},
 		clusters:   map[string]*Cluster{},
 		teams:      map[string]*Team{},
@@ -47,6 +48,7 @@ func Resolve(tree *syntax.Tree) (*Estate, diag.List) {
 type resolver struct {
 	estate     *Estate
 	found      diag.List
+	names      map[string]syntax.Text // of documents that takes has seen, by kind and name
 	meshes     map[string]*Mesh
 	clusters   map[string]*Cluster
 	teams      map[string]*Team
@@ -89,11 +91,9 @@ func (r *resolver) duplicate(kind, name string, first, second syntax.Text) {
 func (r *resolver) resolveMeshes(docs []*syntax.Mesh) {
 	for _, d := range docs {
 		name := d.Metadata.Name.Value
-		if first := r.meshes[name]; first != nil {
-			r.duplicate("Mesh", name, first.Doc.Metadata.Name, d.Metadata.Name)
+		if !r.takes(d.Header, "platform") {
 			continue
 		}
-		r.inPlatform("Mesh "+name, d.Header)
 		m := &Mesh{
 			Doc: d, Name: name,
 			RootNamespace: cmp.Or(d.Spec.RootNamespace.Value, "istio-system"),
@@ -111,11 +111,9 @@ func (r *resolver) resolveMeshes(docs []*syntax.Mesh) {
 func (r *resolver) resolveClusters(docs []*syntax.Cluster) {
 	for _, d := range docs {
 		name := d.Metadata.Name.Value
-		if first := r.clusters[name]; first != nil {
-			r.duplicate("Cluster", name, first.Doc.Metadata.Name, d.Metadata.Name)
+		if !r.takes(d.Header, "platform") {
 			continue
 		}
-		r.inPlatform("Cluster "+name, d.Header)
 		c := &Cluster{Doc: d, Name: name, trust: map[string]bool{d.Spec.TrustDomain.Value: true}, discover: map[*Cluster]bool{}}
 		for _, alias := range d.Spec.TrustDomainAliases.Items {
 			c.trust[alias.Value] = true
@@ -214,11 +212,9 @@ func hasLabels(c *Cluster, labels []syntax.Entry[syntax.Text]) bool {
 func (r *resolver) resolveTeams(docs []*syntax.Team) {
 	for _, d := range docs {
 		name := d.Metadata.Name.Value
-		if first := r.teams[name]; first != nil {
-			r.duplicate("Team", name, first.Doc.Metadata.Name, d.Metadata.Name)
+		if !r.takes(d.Header, "platform") {
 			continue
 		}
-		r.inPlatform("Team "+name, d.Header)
 		t := &Team{Doc: d, Name: name}
 		r.teams[name] = t
 		r.estate.Teams = append(r.estate.Teams, t)
@@ -276,14 +272,28 @@ func (r *resolver) inMesh(m *Mesh, name syntax.Text, object, field string) *Serv
 	return s
 }
 
-// inPlatform checks that a document of the platform lies in the platform's folder.
-func (r *resolver) inPlatform(object string, h syntax.Header) {
-	if strings.HasPrefix(h.File, "policies/platform/") {
+// takes reports whether the document is the first of its kind and name, and tells of a second one. Documents of the kind lie in the
+// folder.
+func (r *resolver) takes(h syntax.Header, folder string) bool {
+	object := h.Kind.Value + " " + h.Metadata.Name.Value
+	if first, twice := r.names[object]; twice {
+		r.duplicate(h.Kind.Value, h.Metadata.Name.Value, first, h.Metadata.Name)
+		return false
+	}
+	r.names[object] = h.Metadata.Name
+	r.liesIn(folder, object, h)
+	return true
+}
+
+// liesIn checks that a document lies in the folder of its owner.
+func (r *resolver) liesIn(folder, object string, h syntax.Header) {
+	folder = "policies/" + folder
+	if strings.HasPrefix(h.File, folder+"/") {
 		return
 	}
 	r.add(OutsideFolder, h.Kind.Span, diag.Finding{
-		Message: fmt.Sprintf("%s lies in %s, outside policies/platform", object, path.Dir(h.File)),
-		Help:    "move it below policies/platform, whose owners answer for it",
+		Message: fmt.Sprintf("%s lies in %s, outside %s", object, path.Dir(h.File), folder),
+		Help:    fmt.Sprintf("move it below %s, whose owners answer for it", folder),
 		Objects: []string{object},
 	})
 }

@@ -96,7 +96,7 @@ func (r *resolver) resolveTests(docs []*syntax.Test) {
 		}
 		first[t.Key] = d.Metadata.Name
 		if t.Team == nil && !strings.HasPrefix(d.File, "policies/privacy/") {
-			r.inPlatform(t.Object(), d.Header)
+			r.liesIn("platform", t.Object(), d.Header)
 		}
 		if namespace := d.Metadata.Namespace; namespace.Value != "" && r.namespaces[namespace.Value] == nil {
 			r.unknown(UnknownInTest, namespace, "namespace", keys(r.namespaces), t.Object(), "metadata.namespace")
