@@ -169,7 +169,7 @@ func (j *judgement) agree(w weaken.Weakening) string {
 	return who + " and team " + w.Team.Name
 }
 
-func owners(l syntax.List[syntax.Text]) string { return strings.Join(values(l), ", ") }
+func owners(l syntax.List[syntax.Text]) string { return strings.Join(syntax.Values(l), ", ") }
 
 // ignoredBefore takes the ignores of failing findings away that the base does not have for as long: a rule of which the privacy team
 // has decided that it fails is not silenced by the change that it fails.
@@ -295,7 +295,7 @@ func narrowed(now, base *syntax.Approval) *syntax.Approval {
 	less := false
 	meet := func(l *syntax.List[syntax.Text], had syntax.List[syntax.Text]) {
 		kept := *l
-		kept.Items = slices.DeleteFunc(slices.Clone(l.Items), func(t syntax.Text) bool { return !slices.Contains(values(had), t.Value) })
+		kept.Items = slices.DeleteFunc(slices.Clone(l.Items), func(t syntax.Text) bool { return !slices.Contains(syntax.Values(had), t.Value) })
 		less = less || len(kept.Items) < len(l.Items)
 		*l = kept
 	}

@@ -65,17 +65,17 @@ func ownersOf(e *model.Estate) []codeowners.Line {
 	}
 	var platform, privacy []string
 	for _, m := range e.Meshes {
-		platform = append(platform, values(m.Doc.Spec.Owners)...)
+		platform = append(platform, syntax.Values(m.Doc.Spec.Owners)...)
 	}
 	platform = once(platform)
 	if d := e.Privacy.Doc; d != nil {
-		privacy = once(values(d.Spec.Owners))
+		privacy = once(syntax.Values(d.Spec.Owners))
 	}
 	add("/policies/", platform)
 	add("/policies/platform/", platform)
 	add("/policies/privacy/", privacy)
 	for _, t := range e.Teams {
-		add("/policies/teams/"+t.Name+"/", once(values(t.Doc.Spec.Owners)))
+		add("/policies/teams/"+t.Name+"/", once(syntax.Values(t.Doc.Spec.Owners)))
 	}
 	add("/"+codeowners.Path, once(slices.Concat(platform, privacy)))
 	return lines

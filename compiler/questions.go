@@ -153,23 +153,15 @@ func (d describer) service(s *syntax.Service) {
 // offers is the endpoint in the words of its document, a line for each path or method.
 func offers(e *syntax.Endpoint) []string {
 	var all []string
-	methods := strings.Join(values(e.Methods), ", ")
-	for _, path := range values(e.Paths) {
+	methods := strings.Join(syntax.Values(e.Methods), ", ")
+	for _, path := range syntax.Values(e.Paths) {
 		all = append(all, methods+" "+path)
 	}
-	for _, method := range values(e.GRPC) {
+	for _, method := range syntax.Values(e.GRPC) {
 		all = append(all, "gRPC "+method)
 	}
 	if len(all) == 0 && e.Port.Value != "" {
 		all = append(all, "everything on port "+e.Port.Value)
-	}
-	return all
-}
-
-func values(l syntax.List[syntax.Text]) []string {
-	var all []string
-	for _, t := range l.Items {
-		all = append(all, t.Value)
 	}
 	return all
 }

@@ -149,11 +149,7 @@ func joined(parts []string) value {
 }
 
 func texts(l syntax.List[syntax.Text]) string {
-	var all []string
-	for _, t := range l.Items {
-		all = append(all, t.Value)
-	}
-	return joined(all).text
+	return joined(syntax.Values(l)).text
 }
 
 // set notes what is switched on.

@@ -203,22 +203,13 @@ func peers(a *model.Access, leg model.Leg) []peer {
 		if id := o.Doc.Spec.Identity.Value; id != "" {
 			return []peer{{principal: id}}
 		}
-		return []peer{{cidrs: strings.Join(values(o.Doc.Spec.CIDRs), ",")}}
+		return []peer{{cidrs: strings.Join(slices.Compact(slices.Sorted(slices.Values(syntax.Values(o.Doc.Spec.CIDRs)))), ",")}}
 	}
 	var all []peer
 	for _, account := range leg.From.Accounts {
 		all = append(all, peer{principal: leg.From.Principal(account)})
 	}
 	return all
-}
-
-func values(l syntax.List[syntax.Text]) []string {
-	var all []string
-	for _, t := range l.Items {
-		all = append(all, t.Value)
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }
 
 func (g *gathered) add(p peer, a *model.Access) {

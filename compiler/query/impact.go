@@ -166,7 +166,7 @@ func (x *Index) subjects(services []*model.Service) []string {
 func (x *Index) contacts(services []*model.Service, m *Impact) []Contact {
 	all := []Contact{teamContact(services[0].Team)}
 	if p := x.checked.Estate().Privacy; p.Doc != nil {
-		c := Contact{Who: "privacy", Owners: values(p.Doc.Spec.Owners)}
+		c := Contact{Who: "privacy", Owners: syntax.Values(p.Doc.Spec.Owners)}
 		if p.Controller != nil {
 			c.Contact = partyContact(p.Controller).Contact
 		}
@@ -205,18 +205,10 @@ func (x *Index) contacts(services []*model.Service, m *Impact) []Contact {
 }
 
 func teamContact(t *model.Team) Contact {
-	return Contact{"team " + t.Name, t.Doc.Spec.Contact.Line(), values(t.Doc.Spec.Owners)}
+	return Contact{"team " + t.Name, t.Doc.Spec.Contact.Line(), syntax.Values(t.Doc.Spec.Owners)}
 }
 
 // partyContact is a Party with its protection officer, or where it is reached otherwise.
 func partyContact(p *model.Party) Contact {
 	return Contact{Who: p.Doc.Spec.LegalName.Line(), Contact: cmp.Or(p.Doc.Spec.ProtectionOfficer.Line(), p.Doc.Spec.Contact.Line())}
-}
-
-func values(l syntax.List[syntax.Text]) []string {
-	var all []string
-	for _, t := range l.Items {
-		all = append(all, t.Value)
-	}
-	return all
 }

@@ -7,6 +7,7 @@ import (
 
 	"writ.dev/writ/compiler/model"
 	"writ.dev/writ/compiler/query"
+	"writ.dev/writ/compiler/syntax"
 )
 
 // accessRegister is who may read or write which personal data, and why.
@@ -256,7 +257,7 @@ func identities(a *access) []string {
 		if id := o.Doc.Spec.Identity.Value; id != "" {
 			return []string{id}
 		}
-		return append([]string{"no identity: whoever calls from"}, texts(o.Doc.Spec.CIDRs)...)
+		return append([]string{"no identity: whoever calls from"}, syntax.Values(o.Doc.Spec.CIDRs)...)
 	}
 	var all []string
 	for _, leg := range a.legs {

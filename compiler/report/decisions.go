@@ -7,6 +7,7 @@ import (
 
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/model"
+	"writ.dev/writ/compiler/syntax"
 )
 
 // approvalRegister is what was decided.
@@ -18,19 +19,19 @@ func (f *facts) approvalRegister() *Register {
 			says("approval", "Approval", func(a *model.Approval) Cell { return required(a.Name) }).main(),
 			says("decision", "Decision", func(a *model.Approval) Cell { return required(a.Doc.Spec.Decision.Value) }).change("decision"),
 			says("state", "State", func(a *model.Approval) Cell { return required(f.approvalState(a)) }).main().change("state of an approval"),
-			says("activities", "Covers activities", func(a *model.Approval) Cell { return listed(texts(a.Doc.Spec.Covers.Activities)) }).main().change("what an approval covers"),
+			says("activities", "Covers activities", func(a *model.Approval) Cell { return listed(syntax.Values(a.Doc.Spec.Covers.Activities)) }).main().change("what an approval covers"),
 			says("categories", "Covers categories", func(a *model.Approval) Cell { return listed(a.Categories) }).main().change("what an approval covers"),
-			says("services", "Covers services", func(a *model.Approval) Cell { return listed(texts(a.Doc.Spec.Covers.Services)) }).change("what an approval covers"),
-			says("declassifications", "Covers declassifications", func(a *model.Approval) Cell { return listed(texts(a.Doc.Spec.Covers.Declassifications)) }).change("what an approval covers"),
-			says("parties", "Covers recipients", func(a *model.Approval) Cell { return listed(texts(a.Doc.Spec.Covers.Parties)) }).main().change("what an approval covers"),
-			says("places", "Covers places", func(a *model.Approval) Cell { return or("everywhere", texts(a.Doc.Spec.Covers.Places)...) }).change("what an approval covers"),
-			says("weakenings", "Covers weakenings", func(a *model.Approval) Cell { return listed(texts(a.Doc.Spec.Covers.Weakenings)) }).change("what an approval covers"),
+			says("services", "Covers services", func(a *model.Approval) Cell { return listed(syntax.Values(a.Doc.Spec.Covers.Services)) }).change("what an approval covers"),
+			says("declassifications", "Covers declassifications", func(a *model.Approval) Cell { return listed(syntax.Values(a.Doc.Spec.Covers.Declassifications)) }).change("what an approval covers"),
+			says("parties", "Covers recipients", func(a *model.Approval) Cell { return listed(syntax.Values(a.Doc.Spec.Covers.Parties)) }).main().change("what an approval covers"),
+			says("places", "Covers places", func(a *model.Approval) Cell { return or("everywhere", syntax.Values(a.Doc.Spec.Covers.Places)...) }).change("what an approval covers"),
+			says("weakenings", "Covers weakenings", func(a *model.Approval) Cell { return listed(syntax.Values(a.Doc.Spec.Covers.Weakenings)) }).change("what an approval covers"),
 			says("decidedBy", "Decided by", func(a *model.Approval) Cell { return required(decidedBy(a)) }).main().change("who decided"),
 			says("advice", "Advice of the protection officer", func(a *model.Approval) Cell { return optional(advice(a)) }).change("advice"),
 			says("deviation", "Why the decision deviates", func(a *model.Approval) Cell { return deviation(a) }).law("GDPR Articles 35(2) and 39"),
 			says("granted", "Granted", func(a *model.Approval) Cell { return required(a.Doc.Spec.Granted.Value) }),
 			says("until", "Until", func(a *model.Approval) Cell { return required(a.Doc.Spec.Until.Value) }).main().change("until"),
-			says("conditions", "Conditions", func(a *model.Approval) Cell { return listed(texts(a.Doc.Spec.Conditions)) }).change("conditions"),
+			says("conditions", "Conditions", func(a *model.Approval) Cell { return listed(syntax.Values(a.Doc.Spec.Conditions)) }).change("conditions"),
 			says("reference", "Reference", func(a *model.Approval) Cell { return optional(a.Doc.Spec.Reference.Line()) }),
 			says("used", "Used by", func(a *model.Approval) Cell { return listed(f.usersOf(a)) }),
 			source(func(a *model.Approval) diag.Span { return a.Doc.Metadata.Name.Span }).main(),
@@ -38,7 +39,7 @@ func (f *facts) approvalRegister() *Register {
 		row: func(a *model.Approval) Row {
 			return Row{
 				Key: a.Name, Label: "approval " + a.Name, Owner: "privacy", Source: a.Doc.Metadata.Name.Span,
-				Facets: Facets{Categories: a.Categories, Teams: f.teamsOf(texts(a.Doc.Spec.Covers.Services)), Activities: texts(a.Doc.Spec.Covers.Activities)},
+				Facets: Facets{Categories: a.Categories, Teams: f.teamsOf(syntax.Values(a.Doc.Spec.Covers.Services)), Activities: syntax.Values(a.Doc.Spec.Covers.Activities)},
 			}
 		},
 	}.of(f.estate.Approvals)

@@ -8,6 +8,7 @@ import (
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/model"
 	"writ.dev/writ/compiler/privacy/vocabulary"
+	"writ.dev/writ/compiler/syntax"
 )
 
 // controllerRecord is the record of Article 30(1).
@@ -35,7 +36,7 @@ func (f *facts) controllerRecord() *Register {
 			says("thirdCountries", "Third countries", func(a *model.Activity) Cell { return listed(f.thirdCountriesOf(a)) }).main().change("third countries"),
 			says("safeguards", "Safeguards of transfers", f.safeguardsOf).change("safeguards"),
 			says("retention", "Erased after", f.retentionCell).main().law(law + "(f)").change("retention"),
-			says("security", "Security measures beside the mesh's", func(a *model.Activity) Cell { return optional(texts(a.Doc.Spec.Security)...) }).change("security measures"),
+			says("security", "Security measures beside the mesh's", func(a *model.Activity) Cell { return optional(syntax.Values(a.Doc.Spec.Security)...) }).change("security measures"),
 			says("legalBasis", "Legal basis", legalBasis).main().law("GDPR Article 6(1)").change("legal basis"),
 			says("evidence", "Evidence of the legal basis", basisEvidence).law("GDPR Articles 5(2) and 6").change("legal basis"),
 			says("condition", "Condition of Article 9", f.condition).law("GDPR Article 9(2)").change("legal basis"),
@@ -44,7 +45,7 @@ func (f *facts) controllerRecord() *Register {
 			says("assessment", "Impact assessment", f.assessment).law("GDPR Article 35").change("impact assessment"),
 			says("approval", "Approval", f.approvalOf).law("GDPR Articles 5(2), 24 and 35").change("approval"),
 			says("compatible", "Processes further what was collected for", compatible).change("further processing"),
-			says("stays", "Stays in", func(a *model.Activity) Cell { return or("everywhere", texts(a.Doc.Spec.Stays)...) }).change("residency"),
+			says("stays", "Stays in", func(a *model.Activity) Cell { return or("everywhere", syntax.Values(a.Doc.Spec.Stays)...) }).change("residency"),
 			says("services", "Services", func(a *model.Activity) Cell { s, _ := f.holders(a); return listed(s) }).change("services"),
 			says("reviewed", "Reviewed", func(a *model.Activity) Cell { return required(a.Doc.Spec.Reviewed.Value) }).law("GDPR Article 24(1)"),
 			source(func(a *model.Activity) diag.Span { return a.Doc.Metadata.Name.Span }).main(),
@@ -87,7 +88,7 @@ func (f *facts) processorRecord() *Register {
 			says("subprocessors", "Processors in turn", func(a *model.Activity) Cell { return listed(f.partiesOf(a)) }).main().change("recipients"),
 			says("thirdCountries", "Third countries", func(a *model.Activity) Cell { return listed(f.thirdCountriesOf(a)) }).main().change("third countries"),
 			says("safeguards", "Safeguards of transfers", f.safeguardsOf).change("safeguards"),
-			says("security", "Security measures beside the mesh's", func(a *model.Activity) Cell { return optional(texts(a.Doc.Spec.Security)...) }).change("security measures"),
+			says("security", "Security measures beside the mesh's", func(a *model.Activity) Cell { return optional(syntax.Values(a.Doc.Spec.Security)...) }).change("security measures"),
 			says("retention", "Erased after", f.retentionCell).law(law).change("retention"),
 			says("approval", "Approval", f.approvalOf).law("GDPR Articles 5(2), 24 and 35").change("approval"),
 			says("services", "Services", func(a *model.Activity) Cell { s, _ := f.holders(a); return listed(s) }).change("services"),

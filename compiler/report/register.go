@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"writ.dev/writ/compiler/diag"
-	"writ.dev/writ/compiler/syntax"
 )
 
 // Register is a table with a row for each thing.
@@ -192,12 +191,4 @@ func line(s diag.Span) string {
 func unique(all []string) []string {
 	all = slices.Compact(slices.Sorted(slices.Values(all)))
 	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
-}
-
-func texts(l syntax.List[syntax.Text]) []string {
-	var all []string
-	for _, t := range l.Items {
-		all = append(all, t.Value)
-	}
-	return all
 }

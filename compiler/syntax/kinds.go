@@ -93,6 +93,15 @@ type List[T any] struct {
 	Flow bool
 }
 
+// Values are the texts of a list, nil where it has none.
+func Values(l List[Text]) []string {
+	var all []string
+	for _, t := range l.Items {
+		all = append(all, t.Value)
+	}
+	return all
+}
+
 // Header is what every document begins with.
 type Header struct {
 	APIVersion Text

@@ -29,7 +29,7 @@ func (c *comparison) platform() {
 			d := c.document("Mesh", a.Doc.Header)
 			d.denies("Mesh.spec.strict", "mutual TLS is no longer asked of the whole mesh", b.Doc.Spec.Strict, a.Doc.Spec.Strict)
 			d.changes("Mesh.spec.trustRoot", "", "the root of trust", b.Doc.Spec.TrustRoot, a.Doc.Spec.TrustRoot)
-			d.gains("Mesh.spec.reachable", a.Doc.Spec.Reachable.Span, "", "every caller may reach %s", values(b.Doc.Spec.Reachable), values(a.Doc.Spec.Reachable), same)
+			d.gains("Mesh.spec.reachable", a.Doc.Spec.Reachable.Span, "", "every caller may reach %s", syntax.Values(b.Doc.Spec.Reachable), syntax.Values(a.Doc.Spec.Reachable), same)
 		}
 	}
 	for b, a := range byName(c.before.Namespaces, c.after.Namespaces, func(n *model.Namespace) string { return n.Name }) {
@@ -63,7 +63,7 @@ func (c *comparison) cluster(before, after *model.Cluster) {
 	if was, is := or(b.Tier, "production"), or(a.Tier, "production"); is.Value == "test" {
 		d.changes("Cluster.spec.tier", "", "its tier", was, is)
 	}
-	d.gains("Cluster.spec.trustDomainAliases", a.TrustDomainAliases.Span, "", "identities of %s count as its own", values(b.TrustDomainAliases), values(a.TrustDomainAliases), same)
+	d.gains("Cluster.spec.trustDomainAliases", a.TrustDomainAliases.Span, "", "identities of %s count as its own", syntax.Values(b.TrustDomainAliases), syntax.Values(a.TrustDomainAliases), same)
 	d.claims("Cluster.spec.skipValidateTrustDomain", "", "identities of any trust domain finish a handshake", b.SkipValidateTrustDomain, a.SkipValidateTrustDomain)
 	d.denies("Cluster.spec.strict", "mutual TLS is no longer asked of the whole cluster", b.Strict, a.Strict)
 	normal := []string{"NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"}
@@ -112,7 +112,7 @@ func (c *comparison) outsider(before, after *model.Outsider) {
 	d.team = after.Team
 	b, a := &before.Doc.Spec, &after.Doc.Spec
 	d.changes("Outsider.spec.identity", "", "its identity", b.Identity, a.Identity)
-	d.gains("Outsider.spec.cidrs", a.CIDRs.Span, "", "it calls from %s", values(b.CIDRs), values(a.CIDRs), same)
+	d.gains("Outsider.spec.cidrs", a.CIDRs.Span, "", "it calls from %s", syntax.Values(b.CIDRs), syntax.Values(a.CIDRs), same)
 	if b.Clusters.IsSet() || a.Clusters.IsSet() { // else it is all of them, however many there are
 		d.gains("Outsider.spec.clusters", a.Clusters.Span, "", "it calls in %s", names(before.Clusters), names(after.Clusters), same)
 	}

@@ -25,10 +25,10 @@ func (c *comparison) privacy() (gone bool) {
 	d.name, d.at = "Privacy "+is.Metadata.Name.Value, is.Metadata.Name.Span
 	b, a := &was.Spec, &is.Spec
 	d.changes("Privacy.spec.controller", "", "the controller", b.Controller, a.Controller)
-	d.gains("Privacy.spec.owners", a.Owners.Span, "", "%s may agree to changes", values(b.Owners), values(a.Owners), same)
-	d.loses("Privacy.spec.owners", a.Owners.Span, "", "%s no longer has to be asked", values(b.Owners), values(a.Owners), same)
+	d.gains("Privacy.spec.owners", a.Owners.Span, "", "%s may agree to changes", syntax.Values(b.Owners), syntax.Values(a.Owners), same)
+	d.loses("Privacy.spec.owners", a.Owners.Span, "", "%s no longer has to be asked", syntax.Values(b.Owners), syntax.Values(a.Owners), same)
 	c.words(d)
-	d.gains("Privacy.spec.plainPaths", a.PlainPaths.Span, "", "%s counts as free of personal data", values(b.PlainPaths), values(a.PlainPaths), same)
+	d.gains("Privacy.spec.plainPaths", a.PlainPaths.Span, "", "%s counts as free of personal data", syntax.Values(b.PlainPaths), syntax.Values(a.PlainPaths), same)
 	d.changes("Privacy.spec.rights", "", "the Service that answers data subjects", b.Rights, a.Rights)
 	if is, was := c.after.Privacy.Notice, c.before.Privacy.Notice; is < was {
 		d.tell("Privacy.spec.notice", a.Notice.Span, fmt.Sprintf("-%d\x00%d", was, is), fmt.Sprintf("what runs out is told %d days before, and was told %d days before", is, was))
@@ -41,7 +41,7 @@ func (c *comparison) privacy() (gone bool) {
 		}
 		d.lowers("Privacy.spec.effects.effect", e.Rule.Value, "the effect of "+e.Rule.Value, e.Effect, effect, []string{"", "report", "withhold", "stop"})
 	}
-	d.gains("Privacy.spec.reviewAlone", a.ReviewAlone.Span, "", "weakenings of kind %q need no approval", values(b.ReviewAlone), values(a.ReviewAlone), same)
+	d.gains("Privacy.spec.reviewAlone", a.ReviewAlone.Span, "", "weakenings of kind %q need no approval", syntax.Values(b.ReviewAlone), syntax.Values(a.ReviewAlone), same)
 	return false
 }
 
@@ -100,9 +100,9 @@ func (c *comparison) activity(before, after *model.Activity) {
 	if was, is := or(b.Role, "controller"), or(a.Role, "controller"); was.Value != is.Value {
 		d.changes("Activity.spec.role", "", "our role", was, is)
 	}
-	d.gains("Activity.spec.controllers", a.Controllers.Span, "", "%s is a controller of it", values(b.Controllers), values(a.Controllers), same)
-	d.loses("Activity.spec.controllers", a.Controllers.Span, "", "%s is no longer a controller of it", values(b.Controllers), values(a.Controllers), same)
-	d.gains("Activity.spec.subjects", a.Subjects.Span, "", "it is about people of kind %s", values(b.Subjects), values(a.Subjects), same)
+	d.gains("Activity.spec.controllers", a.Controllers.Span, "", "%s is a controller of it", syntax.Values(b.Controllers), syntax.Values(a.Controllers), same)
+	d.loses("Activity.spec.controllers", a.Controllers.Span, "", "%s is no longer a controller of it", syntax.Values(b.Controllers), syntax.Values(a.Controllers), same)
+	d.gains("Activity.spec.subjects", a.Subjects.Span, "", "it is about people of kind %s", syntax.Values(b.Subjects), syntax.Values(a.Subjects), same)
 	d.gains("Activity.spec.categories", a.Categories.Span, "", "%s may be processed for it", before.Categories, after.Categories, vocabulary.Covers)
 	d.changes("Activity.spec.legalBasis.code", "", "the legal basis", b.LegalBasis.Code, a.LegalBasis.Code)
 	d.changes("Activity.spec.legalBasis.reference", "", "the evidence of its legal basis", b.LegalBasis.Reference, a.LegalBasis.Reference)
@@ -119,13 +119,13 @@ func (c *comparison) activity(before, after *model.Activity) {
 		}
 		d.changes("Activity.spec.compatibleWith.assessment", w.Activity.Value, "the assessment of "+w.Activity.Value, b.CompatibleWith.Items[i].Assessment, w.Assessment)
 	}
-	d.gains("Activity.spec.recipients", a.Recipients.Span, "", "%s is a recipient", values(b.Recipients), values(a.Recipients), same)
+	d.gains("Activity.spec.recipients", a.Recipients.Span, "", "%s is a recipient", syntax.Values(b.Recipients), syntax.Values(a.Recipients), same)
 	if len(b.Stays.Items) > 0 && len(a.Stays.Items) == 0 {
-		d.tell("Activity.spec.stays", diag.Span{}, "-"+list(values(b.Stays)), "its data may go everywhere, and stayed in "+list(values(b.Stays)))
+		d.tell("Activity.spec.stays", diag.Span{}, "-"+list(syntax.Values(b.Stays)), "its data may go everywhere, and stayed in "+list(syntax.Values(b.Stays)))
 	} else if len(b.Stays.Items) > 0 {
-		d.gains("Activity.spec.stays", a.Stays.Span, "", "its data may go to %s", values(b.Stays), values(a.Stays), c.placed)
+		d.gains("Activity.spec.stays", a.Stays.Span, "", "its data may go to %s", syntax.Values(b.Stays), syntax.Values(a.Stays), c.placed)
 	}
-	d.loses("Activity.spec.security", a.Security.Span, "", "the measure %q is gone", values(b.Security), values(a.Security), same)
+	d.loses("Activity.spec.security", a.Security.Span, "", "the measure %q is gone", syntax.Values(b.Security), syntax.Values(a.Security), same)
 	d.denies("Activity.spec.assessment.required", "no impact assessment is required any more", b.Assessment.Required, a.Assessment.Required)
 	d.changes("Activity.spec.assessment.reference", "", "the impact assessment", b.Assessment.Reference, a.Assessment.Reference)
 	d.earlier("Activity.spec.assessment.reviewed", "the day of the assessment's review", b.Assessment.Reviewed, a.Assessment.Reviewed)
@@ -207,7 +207,7 @@ func (c *comparison) approval(before, after *model.Approval) {
 		d.changes("Approval.spec.decision", "", "the decision", b.Decision, a.Decision)
 	}
 	covers := func(field string, b, a syntax.List[syntax.Text], covers cover) {
-		d.gains("Approval.spec.covers."+field, a.Span, "", "it covers %s", values(b), values(a), covers)
+		d.gains("Approval.spec.covers."+field, a.Span, "", "it covers %s", syntax.Values(b), syntax.Values(a), covers)
 	}
 	covers("activities", b.Covers.Activities, a.Covers.Activities, same)
 	d.gains("Approval.spec.covers.categories", a.Covers.Categories.Span, "", "it covers %s", before.Categories, after.Categories, vocabulary.Covers)
@@ -216,7 +216,7 @@ func (c *comparison) approval(before, after *model.Approval) {
 	covers("parties", b.Covers.Parties, a.Covers.Parties, same)
 	covers("weakenings", b.Covers.Weakenings, a.Covers.Weakenings, same)
 	if was, is := b.Covers.Places, a.Covers.Places; len(was.Items) > 0 && len(is.Items) == 0 {
-		d.tell("Approval.spec.covers.places", diag.Span{}, "-"+list(values(was)), "it holds everywhere, and held in "+list(values(was)))
+		d.tell("Approval.spec.covers.places", diag.Span{}, "-"+list(syntax.Values(was)), "it holds everywhere, and held in "+list(syntax.Values(was)))
 	} else if len(was.Items) > 0 {
 		covers("places", was, is, c.placed)
 	}
@@ -227,7 +227,7 @@ func (c *comparison) approval(before, after *model.Approval) {
 	d.changes("Approval.spec.advice.deviation", "", "why the advice was not followed", b.Advice.Deviation, a.Advice.Deviation)
 	d.later("Approval.spec.until", "", "the approval", b.Until, a.Until)
 	d.changes("Approval.spec.reference", "", "where the decision lies", b.Reference, a.Reference)
-	d.loses("Approval.spec.conditions", a.Conditions.Span, "", "the condition %q is gone", values(b.Conditions), values(a.Conditions), same)
+	d.loses("Approval.spec.conditions", a.Conditions.Span, "", "the condition %q is gone", syntax.Values(b.Conditions), syntax.Values(a.Conditions), same)
 }
 
 // Near is a place in a file that a document was taken from, or in another where the whole file is gone.

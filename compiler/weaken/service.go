@@ -7,6 +7,7 @@ import (
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/model"
 	"writ.dev/writ/compiler/privacy/vocabulary"
+	"writ.dev/writ/compiler/syntax"
 )
 
 func (c *comparison) services() {
@@ -243,14 +244,14 @@ func (d *document) declassifies(before, after *model.PersonalData) {
 	for _, a := range after.Declassifications {
 		i := slices.IndexFunc(before.Declassifications, func(o *model.Declassification) bool { return o.Name == a.Name })
 		if i < 0 {
-			d.tell(field+"name", a.Doc.Name.Span, "+"+a.Name+"\x00"+a.Doc.Method.Value+"\x00"+list(a.Drops)+"\x00"+list(values(a.Doc.Endpoints)),
+			d.tell(field+"name", a.Doc.Name.Span, "+"+a.Name+"\x00"+a.Doc.Method.Value+"\x00"+list(a.Drops)+"\x00"+list(syntax.Values(a.Doc.Endpoints)),
 				"declassification "+a.Name+" is new: "+a.Doc.Method.Value+" of "+list(a.Drops))
 			continue
 		}
 		b := before.Declassifications[i]
 		d.gains(field+"drops", a.Doc.Drops.Span, a.Name, a.Name+" drops %s", b.Drops, a.Drops, vocabulary.Covers)
 		d.changes(field+"method", a.Name, "the method of "+a.Name, b.Doc.Method, a.Doc.Method)
-		d.gains(field+"endpoints", a.Doc.Endpoints.Span, a.Name, a.Name+" holds for %s", values(b.Doc.Endpoints), values(a.Doc.Endpoints), same)
+		d.gains(field+"endpoints", a.Doc.Endpoints.Span, a.Name, a.Name+" holds for %s", syntax.Values(b.Doc.Endpoints), syntax.Values(a.Doc.Endpoints), same)
 		d.changes(field+"approval", a.Name, "the Approval of "+a.Name, b.Doc.Approval, a.Doc.Approval)
 	}
 }

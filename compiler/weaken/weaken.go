@@ -220,17 +220,9 @@ func (d *document) claims(field, of, words string, before, after syntax.Bool) {
 	}
 }
 
-func values(l syntax.List[syntax.Text]) []string {
-	all := make([]string, 0, len(l.Items))
-	for _, t := range l.Items {
-		all = append(all, t.Value)
-	}
-	return all
-}
-
 // keys are keys of a taxonomy in the words of today: a word that moved is the same.
 func keys(t *vocabulary.Taxonomy, l syntax.List[syntax.Text]) []string {
-	all := values(l)
+	all := syntax.Values(l)
 	for i, k := range all {
 		if today, moved := t.Current(k); moved {
 			all[i] = today
