@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"writ.dev/writ/compiler/diag"
@@ -124,22 +123,6 @@ func today(words *vocabulary.Taxonomy, t syntax.Text) string {
 	return key
 }
 
-// narrowed are the categories that lie in both: of any two that overlap the narrower one.
-func narrowed(a, b []string) []string {
-	var all []string
-	for _, x := range a {
-		for _, y := range b {
-			switch {
-			case vocabulary.Covers(x, y):
-				all = append(all, y)
-			case vocabulary.Covers(y, x):
-				all = append(all, x)
-			}
-		}
-	}
-	return vocabulary.Minimal(all)
-}
-
 // beyond are the categories of personal data among the keys that the Service does not say it processes.
 func (p *Pass) beyond(s *model.Service, keys []string) []string {
 	return vocabulary.CoveredBy(privacy.Personal(keys), p.personal().Holds(s))
@@ -185,5 +168,5 @@ func keysOf(in []processed) []string {
 	for _, x := range in {
 		all = append(all, x.service.Key())
 	}
-	return slices.Compact(slices.Sorted(slices.Values(all)))
+	return unique(all)
 }

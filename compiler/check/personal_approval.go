@@ -91,7 +91,7 @@ func (p *Pass) claimOfActivity(a *model.Activity) *claim {
 		}
 		gets := a.Categories
 		if len(party.Receives) > 0 {
-			gets = narrowed(gets, party.Receives)
+			gets = vocabulary.Both(gets, party.Receives)
 		}
 		c.because("it has recipient "+party.Name, recipientFacts(party, gets)...)
 	}
@@ -146,7 +146,7 @@ func (p *Pass) claimOfDeclassification(in []*model.Service, i int) *claim {
 	}
 	c.because(fmt.Sprintf("by method %s data is to be less personal than it was", d.Doc.Method.Value), fact{factService, s.Key(), ""}, fact{factDeclassification, d.Name, ""})
 	for _, x := range s.PersonalData.Processes {
-		dropped := narrowed(privacy.Personal(x.Categories), d.Drops)
+		dropped := vocabulary.Both(privacy.Personal(x.Categories), d.Drops)
 		for _, k := range dropped {
 			c.facts = append(c.facts, fact{factCategory, k, ""})
 		}

@@ -224,11 +224,7 @@ func (p *Pass) cut(gaps []privacy.Gap) string {
 	return "take nothing from the channel"
 }
 
-// listed is words in a sentence: a, b and c.
+// listed is words in a sentence, sorted and each once.
 func listed(all []string) string {
-	all = slices.Compact(slices.Sorted(slices.Values(all)))
-	if len(all) < 2 {
-		return strings.Join(all, "")
-	}
-	return strings.Join(all[:len(all)-1], ", ") + " and " + all[len(all)-1]
+	return and(unique(all))
 }

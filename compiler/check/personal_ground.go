@@ -337,7 +337,7 @@ func (p *Pass) returnsCredentials(in []*model.Service, e *model.Endpoint, held [
 	at, help := e.Key.Span, "say what it returns (returns: ...), and do not hand out credentials"
 	var out []string
 	if e.Returns == nil {
-		out = narrowed(p.personal().Returns(e), held)
+		out = vocabulary.Both(p.personal().Returns(e), held)
 	} else {
 		// A broad word means credentials where the Service has any.
 		out = slices.DeleteFunc(privacy.Personal(e.Returns.Categories), func(c string) bool {

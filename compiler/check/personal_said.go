@@ -7,7 +7,6 @@ import (
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/model"
 	"writ.dev/writ/compiler/privacy"
-	"writ.dev/writ/compiler/privacy/vocabulary"
 	"writ.dev/writ/compiler/syntax"
 )
 
@@ -145,9 +144,7 @@ func runWritesWithout(p *Pass) {
 }
 
 func overlapAny(a, b []string) bool {
-	return slices.ContainsFunc(a, func(c string) bool {
-		return slices.ContainsFunc(b, func(d string) bool { return vocabulary.Overlap(c, d) })
-	})
+	return slices.ContainsFunc(a, func(c string) bool { return overlaps(c, b) })
 }
 
 // askedFor is one entry of a caller with all that it asks for, in all meshes.

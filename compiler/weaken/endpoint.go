@@ -69,7 +69,7 @@ func (d *document) tags(b, a *model.Endpoint) {
 		d.loses(field+"returns", at, a.Name, words, before.Returns(b), after.Returns(a), vocabulary.Covers)
 	case a.Returns != nil && b.Service.PersonalData != nil:
 		// What the Service has given up is told of the Service.
-		had := both(after.Exposed(a.Service), before.Returns(b))
+		had := vocabulary.Both(after.Exposed(a.Service), before.Returns(b))
 		d.loses(field+"returns first", at, a.Name, a.Name+" is said not to return %s, which its Service has", had, after.Returns(a), vocabulary.Covers)
 	}
 	at = a.Key.Span

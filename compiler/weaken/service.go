@@ -191,7 +191,7 @@ func (d *document) processes(before, after *model.PersonalData, readNoMore func(
 			field = "Service.spec.personalData.none"
 		}
 		d.loses(field, a.at, activity, "it no longer says that it processes %s for "+activity, vocabulary.Minimal(b.categories), a.categories, vocabulary.Covers)
-		kept := both(a.categories, b.stored)
+		kept := vocabulary.Both(a.categories, b.stored)
 		d.loses("Service.spec.personalData.processes.stored", a.at, activity, "it no longer says that it stores %s for "+activity, kept, a.stored, vocabulary.Covers)
 		if still {
 			d.loses("Service.spec.personalData.processes.mayReveal", a.at, activity, "it no longer says that its data for "+activity+" may reveal %s", b.reveals, a.reveals, vocabulary.Covers)
@@ -221,22 +221,6 @@ func (c *comparison) carried(r Revision, s *model.Service, some func(keys []stri
 	return slices.ContainsFunc(s.Endpoints, func(e *model.Endpoint) bool {
 		return e.Returns == nil && !r.Flow.Plain(e) || some(r.Flow.Tagged(e))
 	})
-}
-
-// both is what lies in one set of keys and in the other.
-func both(a, b []string) []string {
-	var all []string
-	for _, x := range a {
-		for _, y := range b {
-			switch {
-			case vocabulary.Covers(x, y):
-				all = append(all, y)
-			case vocabulary.Covers(y, x):
-				all = append(all, x)
-			}
-		}
-	}
-	return vocabulary.Minimal(all)
 }
 
 func (d *document) declassifies(before, after *model.PersonalData) {

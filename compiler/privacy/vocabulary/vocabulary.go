@@ -80,6 +80,22 @@ func CoveredBy(keys, by []string) (rest []string) {
 	return Minimal(rest)
 }
 
+// Both returns what lies in both: of any two keys that overlap the narrower one. They are minimal.
+func Both(a, b []string) []string {
+	var all []string
+	for _, x := range a {
+		for _, y := range b {
+			switch {
+			case Covers(x, y):
+				all = append(all, y)
+			case Covers(y, x):
+				all = append(all, x)
+			}
+		}
+	}
+	return Minimal(all)
+}
+
 // byParts orders keys part by part, so that all that a key covers follows it at once: in the order of bytes, a key such as
 // "user-x" would stand between "user" and "user.name".
 func byParts(a, b string) int {
