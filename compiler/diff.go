@@ -46,5 +46,5 @@ func (c *Change) compile(ctx context.Context, fsys fs.FS, opts Options) error {
 }
 
 func (r *Result) side() diff.Side {
-	return diff.Side{Estate: r.checked.Estate(), Holds: r.checked.Holds}
+	return diff.Side{Estate: r.checked.Estate(), Flow: r.checked.Flow(), Holds: r.checked.Holds}
 }

@@ -68,7 +68,7 @@ func (r *Result) judge(ctx context.Context, base *Result, opts Options, fsys fs.
 	j := judgement{
 		Result: r, ctx: ctx, opts: opts,
 		before: weaken.Revision{Estate: before, Flow: privacy.Trace(before)},
-		after:  weaken.Revision{Estate: r.resolved, Flow: privacy.Trace(r.resolved)},
+		after:  weaken.Revision{Estate: r.resolved, Flow: r.checked.Flow()},
 	}
 	var err error
 	if j.theirs, err = onlyPrivacy(opts.Base, fsys); err != nil {

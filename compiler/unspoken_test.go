@@ -1,12 +1,14 @@
 package compiler
 
 import (
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"writ.dev/writ/compiler/privacy"
 	"writ.dev/writ/compiler/report"
 )
 
@@ -46,6 +48,38 @@ func TestAnEndThatSaysNothingSendsAll(t *testing.T) {
 	}
 	if d := cmp.Diff(want, disclosed); d != "" {
 		t.Errorf("diff says (-want +got):\n%s", d)
+	}
+}
+
+// What a rule reads of the flow of data, the next rule and every answer read too.
+func TestRulesLeaveTheFlowAsItIs(t *testing.T) {
+	t.Parallel()
+	now, _ := privateEstate(t)
+	estates := []fs.FS{now}
+	for _, d := range Rules() {
+		if strings.HasPrefix(d.Code, "PII-") && !d.Retired && d.Later == "" {
+			bad, good := examples(t, d)
+			estates = append(estates, bad, good)
+		}
+	}
+	for _, fsys := range estates {
+		checked := mustCompile(t, fsys).checked
+		if checked.Estate() == nil {
+			continue
+		}
+		is, want := checked.Flow(), privacy.Trace(checked.Estate())
+		for _, m := range checked.Estate().Meshes {
+			for _, s := range m.Services {
+				for name, of := range map[string]func(*privacy.Flow) []string{
+					"holds": func(f *privacy.Flow) []string { return f.Holds(s) }, "has": func(f *privacy.Flow) []string { return f.Exposed(s) },
+					"discards": func(f *privacy.Flow) []string { return f.Discards(s) },
+				} {
+					if d := cmp.Diff(of(want), of(is)); d != "" {
+						t.Errorf("what %s %s was changed (-want +got):\n%s", s.Key(), name, d)
+					}
+				}
+			}
+		}
 	}
 }
 

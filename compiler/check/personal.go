@@ -15,6 +15,11 @@ func (p *Pass) personal() *privacy.Flow {
 	if p.Estate.Privacy.Doc == nil {
 		return nil
 	}
+	return p.traced()
+}
+
+// traced is the flow of the estate's data, which is traced once.
+func (p *Pass) traced() *privacy.Flow {
 	if p.flow == nil {
 		p.flow = privacy.Trace(p.Estate)
 	}

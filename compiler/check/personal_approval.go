@@ -96,7 +96,7 @@ func (p *Pass) claimOfActivity(a *model.Activity) *claim {
 		c.because("it has recipient "+party.Name, recipientFacts(party, gets)...)
 	}
 	for _, ch := range p.used(a).channels {
-		sends := privacy.Personal(ch.Sends)
+		sends := p.personal().Sends(ch)
 		if ch.Party == nil || own(ch.Party) || len(sends) == 0 {
 			continue
 		}

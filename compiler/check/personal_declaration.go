@@ -141,7 +141,7 @@ func hasToDoWith(f *privacy.Flow, s *model.Service) []string {
 	for _, c := range s.PersonalData.Channels {
 		all = append(all, c.Receives...)
 		for _, end := range f.Ends(c) {
-			all = append(all, end.Sends...)
+			all = append(all, f.Sends(end)...)
 		}
 	}
 	return all

@@ -319,14 +319,19 @@ func runCredentials(p *Pass) {
 			p.returnsCredentials(in, e, held)
 		}
 		for _, c := range s.PersonalData.Channels {
-			i := slices.IndexFunc(c.Sends, func(k string) bool { return vocabulary.Covers(credentials, k) })
+			sends := f.Sends(c)
+			i := slices.IndexFunc(sends, func(k string) bool { return vocabulary.Covers(credentials, k) })
 			if i < 0 || c.Party == nil || own(c.Party) {
 				continue
 			}
-			p.object(textOf(p.Estate.Privacy.Categories, c.Doc.Sends, c.Sends[i]), diag.Finding{
-				Message: fmt.Sprintf("%s sends %s to party %s by channel %s", s.Key(), c.Sends[i], c.Party.Name, c.Key),
-				Help:    "take it from sends, and from the channel",
-				Objects: []string{s.Object()}, Field: "spec.personalData.channels[" + c.Doc.Name.Value + "].sends[" + c.Sends[i] + "]",
+			at, help := textOf(p.Estate.Privacy.Categories, c.Doc.Sends, sends[i]), "take it from sends, and from the channel"
+			if at.IsZero() {
+				at, help = c.Doc.Name.Span, "say what is sent (sends:), and do not send it"
+			}
+			p.object(at, diag.Finding{
+				Message: fmt.Sprintf("%s sends %s to party %s by channel %s", s.Key(), sends[i], c.Party.Name, c.Key),
+				Help:    help,
+				Objects: []string{s.Object()}, Field: "spec.personalData.channels[" + c.Doc.Name.Value + "].sends[" + sends[i] + "]",
 			})
 		}
 	})

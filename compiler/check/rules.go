@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"embed"
 	"slices"
+	"sync"
 
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/model"
@@ -187,6 +188,7 @@ func (p *Pass) WithholdFrom(a *model.Access, w *model.Workload) {
 type Checked struct {
 	estate   *model.Estate
 	withheld map[withheld]*diag.Rule
+	flow     func() *privacy.Flow // traced once, when first asked for
 }
 
 // Run applies every rule. The findings are complete also where some of them stop.
@@ -196,11 +198,14 @@ func Run(p *Pass) (Checked, diag.List) {
 		p.rule = r.Rule
 		r.Run(p)
 	}
-	return Checked{estate: p.Estate, withheld: p.withheld}, p.found
+	return Checked{estate: p.Estate, withheld: p.withheld, flow: sync.OnceValue(p.traced)}, p.found
 }
 
 // Estate is the estate that was checked, nil in the zero value.
 func (c Checked) Estate() *model.Estate { return c.estate }
+
+// Flow is the flow of personal data in the estate.
+func (c Checked) Flow() *privacy.Flow { return c.flow() }
 
 // Holds reports whether calls of the access from the workload, nil for an Outsider, are to be allowed.
 func (c Checked) Holds(a *model.Access, from *model.Workload) bool {

@@ -10,11 +10,13 @@ import (
 
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/model"
+	"writ.dev/writ/compiler/privacy"
 )
 
 // Side is an estate with the objections that hold in it.
 type Side struct {
 	Estate *model.Estate
+	Flow   *privacy.Flow // of its personal data
 	// Holds reports whether calls of the access from the workload, nil for an Outsider, are allowed.
 	Holds func(a *model.Access, from *model.Workload) bool
 }

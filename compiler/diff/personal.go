@@ -39,7 +39,7 @@ type disclosed map[recipient]map[string][]string
 // disclosures are what the recipients of an estate get.
 func disclosures(s Side) disclosed {
 	all := disclosed{}
-	flow := privacy.Trace(s.Estate)
+	flow := s.Flow
 	for _, m := range s.Estate.Meshes {
 		for _, a := range m.Accesses {
 			all.access(s, flow, a)
@@ -78,14 +78,14 @@ func (d disclosed) access(s Side, flow *privacy.Flow, a *model.Access) {
 func (d disclosed) channel(flow *privacy.Flow, c *model.Channel) {
 	from := "channel " + c.Key
 	if c.Party != nil {
-		d.add(recipient{"party " + c.Party.Name, c.Party.Doc.Spec.Country.Value}, privacy.Personal(c.Sends), from)
+		d.add(recipient{"party " + c.Party.Name, c.Party.Doc.Spec.Country.Value}, flow.Sends(c), from)
 	}
 	if c.Doc.Receives == nil {
 		return
 	}
 	takes := c.Receives
 	for _, end := range flow.Ends(c) {
-		takes = append(slices.Clone(takes), end.Sends...)
+		takes = slices.Concat(takes, flow.Sends(end))
 	}
 	for _, w := range c.Service.Workloads {
 		d.add(recipient{c.Service.Key(), country(w.Cluster)}, privacy.Personal(takes), from)

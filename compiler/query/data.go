@@ -123,12 +123,7 @@ func meantCategory(word string, known []string) string {
 }
 
 // data is where personal data goes.
-func (x *Index) data() *privacy.Flow {
-	if x.flow == nil {
-		x.flow = privacy.Trace(x.checked.Estate())
-	}
-	return x.flow
-}
+func (x *Index) data() *privacy.Flow { return x.checked.Flow() }
 
 // dataAccess is the access as far as it holds, with how each part that does not is withheld.
 func (x *Index) dataAccess(a *model.Access) (d DataAccess, withheld []string) {
@@ -195,12 +190,12 @@ func (x *Index) channels(s *model.Service, asked func(string) bool) []DataChanne
 		return nil
 	}
 	for _, c := range s.PersonalData.Channels {
-		d := DataChannel{Channel: c.Key, Service: s.Key(), Team: s.Team.Name, Sends: keep(privacy.Personal(c.Sends), asked), At: c.Doc.Name.Span}
+		d := DataChannel{Channel: c.Key, Service: s.Key(), Team: s.Team.Name, Sends: keep(x.data().Sends(c), asked), At: c.Doc.Name.Span}
 		if c.Doc.Receives != nil {
 			d.Receives = slices.Clone(c.Receives)
 			for _, end := range x.data().Ends(c) {
 				if end != c {
-					d.Receives = append(d.Receives, end.Sends...)
+					d.Receives = append(d.Receives, x.data().Sends(end)...)
 				}
 			}
 			d.Receives = keep(privacy.Personal(d.Receives), asked)

@@ -12,7 +12,6 @@ import (
 	"writ.dev/writ/compiler/check"
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/model"
-	"writ.dev/writ/compiler/privacy"
 )
 
 // Index is a checked estate that can be asked.
@@ -23,7 +22,6 @@ type Index struct {
 	users    map[account][]*model.Workload
 	admitted map[*model.Workload][]admission
 	pending  map[*model.Service][]*model.Access // accesses that wait for consent
-	flow     *privacy.Flow                      // nil until somebody asks about personal data
 }
 
 // account is a service account of a namespace in a mesh, whichever trust domain vouches for it.

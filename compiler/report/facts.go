@@ -82,7 +82,7 @@ type policyKey struct {
 
 func gather(in Input) *facts {
 	f := &facts{Input: in, estate: in.Checked.Estate(), policies: map[policyKey][]*Policy{}, received: map[*model.Party][]receipt{}}
-	f.flow, f.index = privacy.Trace(f.estate), query.NewIndex(in.Checked, in.Findings)
+	f.flow, f.index = in.Checked.Flow(), query.NewIndex(in.Checked, in.Findings)
 	f.gatherServices()
 	for _, m := range f.estate.Meshes {
 		for _, a := range m.Accesses {
@@ -163,9 +163,9 @@ func (f *facts) gatherReceipts() {
 			continue
 		}
 		for _, c := range s.PersonalData.Channels {
-			if c.Party != nil && len(c.Sends) > 0 {
+			if sends := f.flow.Sends(c); c.Party != nil && len(sends) > 0 {
 				f.receive(c.Party, receipt{
-					Way: "channel " + c.Key + " of " + s.Key(), Categories: privacy.Personal(c.Sends), Activities: some(c.Activity),
+					Way: "channel " + c.Key + " of " + s.Key(), Categories: sends, Activities: some(c.Activity),
 					Services: []string{s.Key()}, Teams: []string{s.Team.Name}, At: c.Doc.Span,
 				})
 			}

@@ -198,7 +198,7 @@ func (f *facts) channelRegister() *Register {
 			says("channel", "Channel", func(c *model.Channel) Cell { return required(c.Key) }).main(),
 			says("service", "Service", func(c *model.Channel) Cell { return required(c.Service.Key()) }).main(),
 			says("team", "Team", func(c *model.Channel) Cell { return required(c.Service.Team.Name) }),
-			says("sends", "Sends", func(c *model.Channel) Cell { return listed(sends(c)) }).main().change("categories"),
+			says("sends", "Sends", func(c *model.Channel) Cell { return listed(f.flow.Sends(c)) }).main().change("categories"),
 			says("receives", "Receives", func(c *model.Channel) Cell { return receives(c) }).main().change("categories"),
 			says("others", "Other ends", func(c *model.Channel) Cell { return listed(f.endsBesides(c)) }).change("recipients"),
 			says("party", "Party", func(c *model.Channel) Cell {
@@ -217,7 +217,7 @@ func (f *facts) channelRegister() *Register {
 				Key: c.Key + " " + c.Service.Key() + " " + c.Service.Mesh.Name + " " + c.Doc.Party.Value + " " + c.Doc.Activity.Value, Label: "channel " + c.Key + " of " + c.Service.Key(),
 				Owner: c.Service.Team.Name, Source: c.Doc.Name.Span,
 				Facets: Facets{
-					Categories: privacy.Personal(slices.Concat(c.Sends, c.Receives)), Teams: []string{c.Service.Team.Name},
+					Categories: vocabulary.Minimal(slices.Concat(f.flow.Sends(c), privacy.Personal(c.Receives))), Teams: []string{c.Service.Team.Name},
 					Countries: countries(c.Service.Workloads), Activities: names(some(c.Activity)),
 				},
 			}

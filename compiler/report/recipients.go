@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"writ.dev/writ/compiler/model"
-	"writ.dev/writ/compiler/privacy"
 	"writ.dev/writ/compiler/privacy/vocabulary"
 )
 
@@ -52,7 +51,7 @@ func (f *facts) recipientsOfHolding(h *holding) []string {
 		}
 	}
 	for _, c := range h.PersonalData.Channels {
-		if !overlap(c.Sends, categories) {
+		if !overlap(f.flow.Sends(c), categories) {
 			continue
 		}
 		for _, end := range f.otherEnds(c) {
@@ -221,4 +220,3 @@ func (f *facts) adequacy(t *transfer) Cell {
 }
 
 // sends are the categories that a channel's end hands on.
-func sends(c *model.Channel) []string { return privacy.Personal(c.Sends) }

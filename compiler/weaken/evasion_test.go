@@ -28,6 +28,7 @@ func TestOtherNamesHideNothing(t *testing.T) {
 		{"a grant to a team of which a caller had one", "from: shop/checkout, endpoints", "from: {team: shop}, endpoints", Grant},
 		{"words for people", "because: \"the carrier wants to know\"", "because: \"the carrier asked for it\"", ""},
 		{"a recipient in a new document", "kind: Service\nmetadata: {name: checkout, namespace: shop}", "kind: Service\nmetadata: {name: exporter, namespace: shop}\nspec:\n  personalData:\n    processes: [{activity: orders, categories: [user.contact.address], stored: false}]\n    channels: [{name: out, party: carrier, sends: [user.contact.address], activity: orders, because: \"it is exported\"}]\n---\napiVersion: writ.dev/v1alpha1\nkind: Service\nmetadata: {name: checkout, namespace: shop}", Recipient},
+		{"nobody says any more what goes to a recipient", "own-topic, sends: [user.contact.address], activity", "own-topic, activity", Recipient},
 		{"nobody answers any more", "kind: Privacy\nmetadata: {name: privacy}", "kind: Privacy\nmetadata: {name: renamed}", ""},
 	} {
 		found := compare(t, files, replaced(t, files, c.before, c.after))

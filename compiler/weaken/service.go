@@ -255,7 +255,7 @@ func (d *document) channels(before, after *model.PersonalData) {
 			d.tell(field+"name", a.Doc.Name.Span, "+"+a.Key+"\x00"+a.Doc.Party.Value+"\x00"+list(a.Sends), "channel "+a.Key+" is new")
 			continue
 		}
-		d.gains(field+"sends", a.Doc.Sends.Span, a.Key, "%s goes into channel "+a.Key, b.Sends, a.Sends, vocabulary.Covers)
+		d.sends(b, a)
 		d.loses(field+"receives", a.Doc.Name.Span, a.Key, "it no longer says that it takes %s from channel "+a.Key, b.Receives, a.Receives, vocabulary.Covers)
 		if b.Doc.Receives != nil && a.Doc.Receives == nil {
 			d.tell(field+"receives", a.Doc.Name.Span, "-"+a.Key, "it no longer says that it takes anything from channel "+a.Key)
@@ -273,6 +273,15 @@ func (d *document) channels(before, after *model.PersonalData) {
 			d.tell(field+"receives", diag.Span{}, "-"+b.Key+"\x00gone", "channel "+b.Key+" is no longer said")
 		}
 	}
+}
+
+// sends compares what goes into a channel, which is all that the Service has where it says neither what it sends nor what it takes.
+func (d *document) sends(b, a *model.Channel) {
+	at, words := a.Doc.Sends.Span, "%s goes into channel "+a.Key
+	if at.IsZero() {
+		at, words = a.Doc.Name.Span, words+", of which it does not say what it sends"
+	}
+	d.gains("Service.spec.personalData.channels.sends", at, a.Key, words, d.c.before.Flow.Sends(b), d.c.after.Flow.Sends(a), vocabulary.Covers)
 }
 
 // acknowledges compares the callers that keep an access which they do not declare. One that had the access before the endpoint had
