@@ -314,7 +314,7 @@ func runCredentials(p *Pass) {
 		if s.PersonalData == nil {
 			return
 		}
-		held := slices.DeleteFunc(f.Holds(s), func(c string) bool { return !vocabulary.Overlap(credentials, c) })
+		held := slices.DeleteFunc(slices.Clone(f.Holds(s)), func(c string) bool { return !vocabulary.Overlap(credentials, c) })
 		for _, e := range s.Endpoints {
 			p.returnsCredentials(in, e, held)
 		}
