@@ -29,6 +29,7 @@ import (
 	"slices"
 	"strings"
 
+	"writ.dev/writ/compiler/argocd"
 	"writ.dev/writ/compiler/check"
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/emit"
@@ -67,6 +68,8 @@ type Result struct {
 	// meshes only, Drift is without their clusters.
 	Published bool
 	Stats     Stats
+	// Admitted is what Argo CD must admit; empty where a finding stops.
+	Admitted argocd.Admitted
 	// Proof says that Files, with what else lies in out/, allow exactly what the documents mean; nil where no proof was tried.
 	Proof *prove.Proof
 
@@ -223,6 +226,8 @@ func compile(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
 	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {
 		return r, ctx.Err()
 	}
+	r.Admitted = placed(estate, laid.Objects)
+	r.argoCD(fsys)
 	return r, r.compare(ctx, fsys, checked, laid.Objects, opts)
 }
 

@@ -48,13 +48,14 @@ var layout = map[string][]string{
 	// What the law and its vocabularies say, whatever documents say.
 	"compiler/privacy/vocabulary": {},
 	"compiler/codeowners":         {},
+	"compiler/argocd":             {},
 	"compiler": {
 		"schema", "compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/plan", "compiler/istio",
 		"compiler/overlay", "compiler/emit", "compiler/parallel", "compiler/prove", "compiler/query", "compiler/diff",
-		"compiler/privacy", "compiler/privacy/vocabulary", "compiler/weaken", "compiler/codeowners", "compiler/report",
+		"compiler/privacy", "compiler/privacy/vocabulary", "compiler/weaken", "compiler/codeowners", "compiler/argocd", "compiler/report",
 	},
 	"compiler/lsp": {"schema", "compiler", "compiler/diag"},
-	"cmd/writ":     {"schema", "compiler", "compiler/codeowners", "compiler/diag", "compiler/diff", "compiler/emit", "compiler/format", "compiler/gitops", "compiler/lsp", "compiler/prove", "compiler/query"},
+	"cmd/writ":     {"schema", "compiler", "compiler/argocd", "compiler/codeowners", "compiler/diag", "compiler/diff", "compiler/emit", "compiler/format", "compiler/gitops", "compiler/lsp", "compiler/prove", "compiler/query"},
 	// Nothing that generates or measures is linked into writ.
 	"cmd/estategen":        {"cmd/estategen/estate"},
 	"cmd/estategen/estate": {},

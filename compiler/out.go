@@ -42,7 +42,7 @@ var (
 
 // Catalogue is every rule that a compilation applies, by code.
 func Catalogue() []*diag.Rule {
-	all := slices.Concat(check.Catalogue(), overlay.Rules, prove.Rules, query.Rules, judgeRules, ownerRules, []*diag.Rule{istioRefuses, manyRemoved, foreignManifest, floorGone})
+	all := slices.Concat(check.Catalogue(), overlay.Rules, prove.Rules, query.Rules, judgeRules, ownerRules, []*diag.Rule{istioRefuses, manyRemoved, foreignManifest, floorGone, staleArgoCD})
 	slices.SortFunc(all, func(a, b *diag.Rule) int { return strings.Compare(a.Code, b.Code) })
 	return all
 }

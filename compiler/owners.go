@@ -116,12 +116,12 @@ func (r *Result) owners(fsys fs.FS, e *model.Estate) {
 			line, stale.Message = broken.Line, broken.Problem
 		}
 		stale.Help = "put the two comments back around writ's lines, or delete both, and run `writ codeowners --write`"
-		stale.Span, stale.Items = lineOf(file, line), []string{"broken"}
+		stale.Span, stale.Items = lineOf(codeowners.Path, file, line), []string{"broken"}
 		r.Findings.Add(stale)
 		return
 	}
 	if !owned(want) {
-		stale.Span, stale.Message, stale.Help = lineOf(file, line), "no Mesh says who owns policies/platform/", "write spec.owners into its document, and run `writ codeowners --write`"
+		stale.Span, stale.Message, stale.Help = lineOf(codeowners.Path, file, line), "no Mesh says who owns policies/platform/", "write spec.owners into its document, and run `writ codeowners --write`"
 		stale.Items = []string{"platform"}
 		r.Findings.Add(stale)
 		return
@@ -131,7 +131,7 @@ func (r *Result) owners(fsys fs.FS, e *model.Estate) {
 		wants = append(wants, l.String())
 	}
 	if stale.Items = different(has, wants); !slices.Equal(has, wants) {
-		stale.Span = lineOf(file, line)
+		stale.Span = lineOf(codeowners.Path, file, line)
 		stale.Message = "writ's block is not what the documents say"
 		if len(stale.Items) > 0 {
 			stale.Message += ": " + listed(stale.Items)
@@ -139,7 +139,7 @@ func (r *Result) owners(fsys fs.FS, e *model.Estate) {
 		r.Findings.Add(stale)
 	}
 	for _, n := range codeowners.Undoing(file, want) {
-		at := lineOf(file, n)
+		at := lineOf(codeowners.Path, file, n)
 		text := strings.TrimSpace(string(file[at.Start.Offset():at.End.Offset()]))
 		r.Findings.Add(diag.Finding{
 			Rule: undoneOwners, Span: at, Message: fmt.Sprintf("%q comes behind writ's block and may take documents from their owners", text),
@@ -166,16 +166,16 @@ func different(has, wants []string) []string {
 }
 
 // lineOf is the place of a line, without its end.
-func lineOf(file []byte, line int) diag.Span {
+func lineOf(name string, file []byte, line int) diag.Span {
 	offset, number := 0, 0
 	for text := range strings.Lines(string(file)) {
 		if number++; number == line {
 			text = strings.TrimRight(text, "\r\n")
-			return diag.Span{File: codeowners.Path, Start: diag.At(line, 1, offset), End: diag.At(line, 1+len([]rune(text)), offset+len(text))}
+			return diag.Span{File: name, Start: diag.At(line, 1, offset), End: diag.At(line, 1+len([]rune(text)), offset+len(text))}
 		}
 		offset += len(text)
 	}
-	return diag.Span{File: codeowners.Path, Start: diag.At(1, 1, 0), End: diag.At(1, 1, 0)}
+	return diag.Span{File: name, Start: diag.At(1, 1, 0), End: diag.At(1, 1, 0)}
 }
 
 // ownersGone tells of a change that takes writ's block out of CODEOWNERS: what no longer asks anybody cannot be stale.

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path"
 	"slices"
 
 	diff "github.com/rogpeppe/go-internal/diff"
@@ -80,7 +78,7 @@ func (a *app) runCodeowners(ctx context.Context, check, write bool) error {
 	}
 	current := exists && bytes.Equal(before, after)
 	if write && !current {
-		if err := writeOwners(repo, exists, before, after); err != nil {
+		if err := create(repo, codeowners.Path, exists, before, after); err != nil {
 			return err
 		}
 	}
@@ -91,20 +89,6 @@ func (a *app) runCodeowners(ctx context.Context, check, write bool) error {
 		return errFails
 	}
 	return nil
-}
-
-func writeOwners(repo *os.Root, exists bool, before, after []byte) error {
-	if exists {
-		return replaceFile(repo, codeowners.Path, before, after)
-	}
-	dir := path.Dir(codeowners.Path)
-	if err := repo.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make %q: %w", dir, bare(err))
-	}
-	if _, err := plain(repo, codeowners.Path); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("write %q: it is in the way", codeowners.Path)
-	}
-	return save(repo, codeowners.Path, after, 0o644)
 }
 
 func (a *app) tellOwners(lines []codeowners.Line, check, write, current bool, before, after []byte) error {

@@ -27,6 +27,21 @@ func replaceFile(root *os.Root, file string, before, after []byte) error {
 	return save(root, file, after, info.Mode().Perm())
 }
 
+// create gives the file its bytes as replaceFile does, and makes it and its folder where they do not exist yet.
+func create(root *os.Root, file string, exists bool, before, after []byte) error {
+	if exists {
+		return replaceFile(root, file, before, after)
+	}
+	dir := path.Dir(file)
+	if err := root.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make %q: %w", dir, bare(err))
+	}
+	if _, err := plain(root, file); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("write %q: it is in the way", file)
+	}
+	return save(root, file, after, 0o644)
+}
+
 // plain is the file's info if neither it nor a folder on the way to it is a symbolic link.
 func plain(root *os.Root, file string) (fs.FileInfo, error) {
 	for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {

@@ -111,6 +111,17 @@ func Kinds() map[string]string {
 	return all
 }
 
+// Rendered are the kinds that Render writes, in the order of the table.
+func Rendered() []string {
+	var all []string
+	for _, k := range kinds {
+		if k.manifests != nil {
+			all = append(all, k.name)
+		}
+	}
+	return all
+}
+
 // Render writes every object of the cluster, sorted by path. The bytes depend on the plan alone. When the context
 // ends, the result is worth nothing.
 func Render(ctx context.Context, c plan.Cluster) []Object {

@@ -33,7 +33,7 @@ const (
 
 // Parse reads every document below policies/ of an estate. It returns all that it finds, sorted, with what could be read: a
 // list that stops means that the tree is not the whole estate. Folders called overlay below platform/clusters/ hold no
-// documents. The result does not depend on how many files are read at once. When the context ends, it is worth nothing.
+// documents, and what Argo CD reads is none. The result does not depend on how many files are read at once. When the context ends, it is worth nothing.
 func Parse(ctx context.Context, fsys fs.FS) (*Tree, diag.List) {
 	paths, diags := walk(fsys)
 	files := readAll(ctx, fsys, paths)
@@ -108,7 +108,7 @@ func walk(fsys fs.FS) ([]string, diag.List) {
 			return nil
 		case entry.Type()&fs.ModeSymlink != 0:
 			diags.Add(fileFinding(notAPlainFile, name, "the file is a symbolic link", "put the file itself there"))
-		case !isYAML(name):
+		case !isYAML(name) || name == argoCD:
 		case !entry.Type().IsRegular():
 			diags.Add(fileFinding(notAPlainFile, name, "this is not a plain file", "remove it"))
 		default:
@@ -127,6 +127,9 @@ func isYAML(name string) bool {
 	name = strings.ToLower(name) // a file that is passed over for its letters is a document that nobody misses
 	return strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
 }
+
+// argoCD is the one file below policies/ that writ renders: it lies there to be the platform's.
+const argoCD = folder + "/platform/argocd.yaml"
 
 // isOverlay reports whether the folder holds a cluster's kustomize patches and hand-written objects.
 func isOverlay(name string) bool {
