@@ -8,7 +8,7 @@ require (
 	github.com/google/go-cmp v0.7.0 // tests: differences that can be read
 	github.com/joshdk/go-junit v1.0.0 // tests: a reader of JUnit reports
 	github.com/owenrumney/go-sarif/v3 v3.3.1 // tests: the schema of SARIF, and a reader
-	github.com/rogpeppe/go-internal v1.16.0 // tests: scripts of command lines
+	github.com/rogpeppe/go-internal v1.16.0 // differences of texts; tests: scripts of command lines
 	github.com/santhosh-tekuri/jsonschema/v5 v5.3.1 // holds documents against schema/
 	github.com/spf13/cobra v1.10.2 // commands, flags and completion
 	github.com/spf13/pflag v1.0.10 // cobra's flags, for values of our own

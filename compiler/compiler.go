@@ -32,6 +32,7 @@ import (
 	"writ.dev/writ/compiler/argocd"
 	"writ.dev/writ/compiler/check"
 	"writ.dev/writ/compiler/diag"
+	"writ.dev/writ/compiler/diff"
 	"writ.dev/writ/compiler/emit"
 	"writ.dev/writ/compiler/istio"
 	"writ.dev/writ/compiler/model"
@@ -49,6 +50,8 @@ type Options struct {
 	AsOf string
 	// Base is the repository at the revision to compare with; nil without one.
 	Base fs.FS
+	// Review asks for what a pull request is read by, against the base: Result.Access and Result.Agreements.
+	Review bool
 	// Texts keeps all of Result.Sources, for an editor.
 	Texts bool
 	// Progress hears which stage runs and how far it is; nil for nobody.
@@ -72,6 +75,10 @@ type Result struct {
 	Admitted argocd.Admitted
 	// Proof says that Files, with what else lies in out/, allow exactly what the documents mean; nil where no proof was tried.
 	Proof *prove.Proof
+	// Access is who gains and who loses what since the base. It is nil unless Options.Review asks, and where a finding stops either side.
+	Access *diff.Difference
+	// Agreements are who must agree to the change, the most pressing first. They are empty unless Options.Review asks.
+	Agreements []Agreement
 
 	known  map[string]bool // fingerprints of the base's findings; nil without a base
 	estate *model.Estate   // nil where a finding stops
@@ -137,7 +144,10 @@ func compileBoth(ctx context.Context, fsys fs.FS, opts Options) (*Result, error)
 	if err := r.judge(ctx, base, opts, fsys); err != nil {
 		return nil, err
 	}
-	return r, r.tellOwners(opts.Base, fsys)
+	if err := r.tellOwners(opts.Base, fsys); err != nil || !opts.Review {
+		return r, err
+	}
+	return r, r.review(base, opts.Base, fsys)
 }
 
 // removedSince holds what the change removes against the base's out/: the change may have removed it from its own already.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"writ.dev/writ/compiler/diag"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
@@ -26,7 +27,7 @@ func TestDiffs(t *testing.T) {
 			t.Fatalf("stops: %v %v", describe(c.Before.Findings), describe(c.After.Findings))
 		}
 		var md strings.Builder
-		if err := c.Access.Markdown(&md, c.OnTheWay); err != nil {
+		if err := c.Access.Markdown(&md, c.OnTheWay, diag.Limit{Rows: 40, Bytes: 60_000, Elsewhere: "`writ diff` lists them"}); err != nil {
 			t.Fatal(err)
 		}
 		return answered(archive, "diff.md", md.String())

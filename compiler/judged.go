@@ -142,6 +142,7 @@ func (j *judgement) weakened() map[string]bool {
 		} else {
 			failing[w.Object] = true
 		}
+		j.Agreements = append(j.Agreements, Agreement{Who: j.agree(w), Why: f.Message, First: f.Rule == weakening})
 		j.Findings.Add(f)
 	}
 	return failing

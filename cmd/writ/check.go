@@ -20,9 +20,13 @@ func (a *app) check() *cobra.Command {
 		Use:   "check",
 		Short: "Check everything that a pull request must pass, and write nothing",
 		Long: "check compiles policies/ without writing, and compares out/ with what follows.\n\n" +
-			"With a base revision it fails on the findings that the change causes, and lists those that the base had already.\n\n" + formatsHelp,
+			"With a base revision it fails on the findings that the change causes, and lists those that the base had already.\n\n" +
+			formatsHelp + "\n\n" +
+			"For pull requests it also writes markdown (a comment: what changes for personal data, who gains and who loses access, who\n" +
+			"must agree and why, the findings), summary (the same and more of it, for the page of the run) and patch (what out/ lacks,\n" +
+			"for `git apply`).",
 		Args:        noArgs,
-		Annotations: map[string]string{everyFormat: "yes"},
+		Annotations: map[string]string{everyFormat: "yes", everyReview: "yes"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("base") && base == "" {
 				return errors.New("--base is empty; name a git revision, like main or origin/main")
@@ -39,6 +43,7 @@ func (a *app) check() *cobra.Command {
 type checked struct {
 	*compiler.Result
 	base, commit string // "" without a base
+	repo         fs.FS
 }
 
 func (a *app) runCheck(ctx context.Context, base string) error {
@@ -54,7 +59,8 @@ func (a *app) runCheck(ctx context.Context, base string) error {
 			return err
 		}
 	}
-	if c.Result, err = a.compile(ctx, repo.FS(), before); err != nil {
+	c.repo = repo.FS()
+	if c.Result, err = a.compile(ctx, c.repo, before); err != nil {
 		return err
 	}
 	if err := a.tell(func(a *app) error { return a.checkResult(c) }); err != nil {
@@ -78,15 +84,27 @@ func (a *app) checkResult(c checked) error {
 		return a.tellCheck(c)
 	case formatJSON:
 		return a.checkJSON(c)
-	}
-	var caused func(*diag.Finding) bool
-	if c.base != "" {
-		caused = c.Caused
+	case formatMarkdown:
+		return a.tellReview(c, commentLimit)
+	case formatSummary:
+		return a.tellReview(c, summaryLimit)
+	case formatPatch:
+		patch, err := c.PatchOfOut(c.repo)
+		a.raw(string(patch))
+		return err
 	}
 	if !c.comparable() {
-		return a.report(c.Result, caused)
+		return a.report(c.Result, c.causes())
 	}
-	return a.report(c.Result, caused, a.currency(c))
+	return a.report(c.Result, c.causes(), a.currency(c))
+}
+
+// causes tells the findings of the change from others, nil without a base.
+func (c checked) causes() func(*diag.Finding) bool {
+	if c.base == "" {
+		return nil
+	}
+	return c.Caused
 }
 
 // currency is whether out/ is current, as a check.

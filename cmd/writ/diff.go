@@ -64,7 +64,7 @@ func (a *app) runDiff(ctx context.Context, base string) error {
 		doc.OnTheWay = diag.NewDocument(c.OnTheWay, nil).Findings
 		return a.json(doc)
 	case formatMarkdown:
-		return c.Access.Markdown(a.stdout, c.OnTheWay)
+		return c.Access.Markdown(a.stdout, c.OnTheWay, diag.Limit{Rows: commentLimit.Rows, Bytes: commentLimit.Bytes, Elsewhere: "`writ diff` lists them"})
 	default:
 		if err := a.findings(c.OnTheWay, c.After, a.textOptions()); err != nil {
 			return err

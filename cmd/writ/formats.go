@@ -24,11 +24,14 @@ const (
 	formatSARIF  = "sarif"
 	formatGitHub = "github"
 	formatJUnit  = "junit"
-	// Markdown is for comments on pull requests.
+	// Markdown is for comments on pull requests, a summary for the page of a workflow's run, which takes more.
 	formatMarkdown = "markdown"
+	formatSummary  = "summary"
+	// A patch is what out/ lacks.
+	formatPatch = "patch"
 )
 
-var formats = []string{formatText, formatJSON, formatSARIF, formatGitHub, formatJUnit, formatMarkdown}
+var formats = []string{formatText, formatJSON, formatSARIF, formatGitHub, formatJUnit, formatMarkdown, formatSummary, formatPatch}
 
 // writers are the formats that forges and CI systems read.
 var writers = map[string]func(io.Writer, *diag.Outcome) error{
@@ -40,6 +43,8 @@ var writers = map[string]func(io.Writer, *diag.Outcome) error{
 const (
 	// everyFormat is the annotation of commands that know the formats of findings, and write several.
 	everyFormat = "writ.dev/every-format"
+	// everyReview is the annotation of those of them that know what a pull request is read by.
+	everyReview = "writ.dev/every-review"
 	// markdownToo is the annotation of commands that know Markdown beside text and json.
 	markdownToo = "writ.dev/markdown-too"
 )
@@ -112,13 +117,14 @@ func (o formatFlag) onStdout() string {
 
 // checkFormats refuses what the command cannot write, before it does anything.
 func (a *app) checkFormats(cmd *cobra.Command) error {
-	every, markdown := cmd.Annotations[everyFormat] != "", cmd.Annotations[markdownToo] != ""
+	every, review, markdown := cmd.Annotations[everyFormat] != "", cmd.Annotations[everyReview] != "", cmd.Annotations[markdownToo] != ""
 	for _, o := range a.outputs {
+		ofReview := slices.Contains(formats[slices.Index(formats, formatMarkdown):], o.format)
 		switch {
-		case every && o.format == formatMarkdown:
-			return fmt.Errorf("%q writes %s, got --format %q", cmd.CommandPath(), strings.Join(formats[:len(formats)-1], ", "), o)
+		case every && !review && ofReview:
+			return fmt.Errorf("%q writes %s, got --format %q", cmd.CommandPath(), strings.Join(formats[:slices.Index(formats, formatMarkdown)], ", "), o)
 		case every, markdown && o.file == "" && o.format == formatMarkdown:
-		case o.file != "" || writers[o.format] != nil || o.format == formatMarkdown:
+		case o.file != "" || writers[o.format] != nil || ofReview:
 			known := "text or json"
 			if markdown {
 				known = "text, json or markdown"
@@ -194,7 +200,11 @@ func writeTo(file string, data []byte) error {
 
 // report writes the result in the app's format, which is one of writers.
 func (a *app) report(r *compiler.Result, caused func(*diag.Finding) bool, checks ...diag.Check) error {
-	return writers[a.format](a.stdout, &diag.Outcome{
+	return writers[a.format](a.stdout, a.outcome(r, caused, checks...))
+}
+
+func (a *app) outcome(r *compiler.Result, caused func(*diag.Finding) bool, checks ...diag.Check) *diag.Outcome {
+	return &diag.Outcome{
 		Findings: r.Findings,
 		Caused:   caused,
 		Checks:   checks,
@@ -202,7 +212,12 @@ func (a *app) report(r *compiler.Result, caused func(*diag.Finding) bool, checks
 		Rules:    compiler.Catalogue(),
 		Prefix:   a.prefix(),
 		Version:  readVersion(debug.ReadBuildInfo()).Version,
-	})
+	}
+}
+
+// reviews reports whether somebody asks for what a pull request is read by.
+func (a *app) reviews() bool {
+	return slices.ContainsFunc(a.outputs, func(o output) bool { return o.format == formatMarkdown || o.format == formatSummary })
 }
 
 // prefix leads from the root of the git work tree, where forges count paths from, to the repository; "" where they are one, or

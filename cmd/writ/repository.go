@@ -63,7 +63,7 @@ func (a *app) above() string {
 func (a *app) compile(ctx context.Context, fsys, base fs.FS) (*compiler.Result, error) {
 	hear, done := a.progress()
 	defer done()
-	return compiler.Compile(ctx, fsys, compiler.Options{AsOf: a.asOf, Base: base, Progress: hear})
+	return compiler.Compile(ctx, fsys, compiler.Options{AsOf: a.asOf, Base: base, Review: a.reviews(), Progress: hear})
 }
 
 // bare is the reason of an error without the operation and the path, which the message around it has said already.

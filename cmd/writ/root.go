@@ -46,7 +46,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVarP(&a.dir, "dir", "C", ".", "the repository `DIR` to work on")
 	flags.StringVar(&a.asOf, "as-of", time.Now().UTC().Format(time.DateOnly), "the day to judge dates by, as `YYYY-MM-DD`")
 	flags.Lookup("as-of").DefValue = "today"
-	flags.Var(&a.outputs, "format", "how to write the result: text or json; of build and check also sarif, github, junit,\nand several at once, all but one of them to a FILE; of diff also markdown")
+	flags.Var(&a.outputs, "format", "how to write the result: text or json; of build and check also sarif, github, junit,\nand several at once, all but one of them to a FILE; of check and diff also markdown")
 	flags.Lookup("format").DefValue = formatText
 	must(root.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)))
 	enum(root, "color", &a.color, "when to colour", "auto", "always", "never")
