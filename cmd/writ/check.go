@@ -23,8 +23,8 @@ func (a *app) check() *cobra.Command {
 			"With a base revision it fails on the findings that the change causes, and lists those that the base had already.\n\n" +
 			formatsHelp + "\n\n" +
 			"For pull requests it also writes markdown (a comment: what changes for personal data, who gains and who loses access, who\n" +
-			"must agree and why, the findings), summary (the same and more of it, for the page of the run) and patch (what out/ lacks,\n" +
-			"for `git apply`).",
+			"must agree and why, the findings), summary (the same and more of it, for the page of the run), review (the same as data, for\n" +
+			"`writ comment`) and patch (what out/ lacks, for `git apply`).",
 		Args:        noArgs,
 		Annotations: map[string]string{everyFormat: "yes", everyReview: "yes"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -84,14 +84,8 @@ func (a *app) checkResult(c checked) error {
 		return a.tellCheck(c)
 	case formatJSON:
 		return a.checkJSON(c)
-	case formatMarkdown:
-		return a.tellReview(c, commentLimit)
-	case formatSummary:
-		return a.tellReview(c, summaryLimit)
-	case formatPatch:
-		patch, err := c.PatchOfOut(c.repo)
-		a.raw(string(patch))
-		return err
+	case formatMarkdown, formatSummary, formatReview, formatPatch:
+		return a.tellReview(c)
 	}
 	if !c.comparable() {
 		return a.report(c.Result, c.causes())

@@ -24,14 +24,16 @@ const (
 	formatSARIF  = "sarif"
 	formatGitHub = "github"
 	formatJUnit  = "junit"
-	// Markdown is for comments on pull requests, a summary for the page of a workflow's run, which takes more.
+	// Markdown is for comments on pull requests, a summary for the page of a workflow's run, which takes more, a review is the data of
+	// both.
 	formatMarkdown = "markdown"
 	formatSummary  = "summary"
+	formatReview   = "review"
 	// A patch is what out/ lacks.
 	formatPatch = "patch"
 )
 
-var formats = []string{formatText, formatJSON, formatSARIF, formatGitHub, formatJUnit, formatMarkdown, formatSummary, formatPatch}
+var formats = []string{formatText, formatJSON, formatSARIF, formatGitHub, formatJUnit, formatMarkdown, formatSummary, formatReview, formatPatch}
 
 // writers are the formats that forges and CI systems read.
 var writers = map[string]func(io.Writer, *diag.Outcome) error{
@@ -217,7 +219,9 @@ func (a *app) outcome(r *compiler.Result, caused func(*diag.Finding) bool, check
 
 // reviews reports whether somebody asks for what a pull request is read by.
 func (a *app) reviews() bool {
-	return slices.ContainsFunc(a.outputs, func(o output) bool { return o.format == formatMarkdown || o.format == formatSummary })
+	return slices.ContainsFunc(a.outputs, func(o output) bool {
+		return o.format == formatMarkdown || o.format == formatSummary || o.format == formatReview
+	})
 }
 
 // prefix leads from the root of the git work tree, where forges count paths from, to the repository; "" where they are one, or

@@ -22,19 +22,45 @@ func (l Limit) Fits(n, bytes int) bool { return n < l.Rows && bytes <= l.Bytes }
 // Left is the line in the place of n rows that do not fit.
 func (l Limit) Left(n int) string { return fmt.Sprintf("%d more: %s.", n, l.Elsewhere) }
 
-// Markdown writes the findings as a list for a pull request, the most important first, and then how many of them were there before the
-// change. What the limit cuts off is counted.
-func Markdown(w io.Writer, o *Outcome, limit Limit) error {
-	ranked := o.ranked()
-	if len(ranked) == 0 {
+// Item is a finding as a page of Markdown shows it. It may come from somebody who means ill: every text of it ends as Code.
+type Item struct {
+	Level   string `json:"level"`
+	Caused  bool   `json:"caused"`
+	File    string `json:"file"` // "" where it points nowhere
+	Line    int    `json:"line"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Help    string `json:"help"`
+	Fix     string `json:"fix"`
+}
+
+// Items are the findings that are not ignored, the most important first.
+func (o *Outcome) Items() []Item {
+	all := []Item{}
+	for _, f := range o.ranked() {
+		item := Item{Level: f.Rule.Severity().String(), Caused: o.caused(f), Code: f.Rule.Code, Message: f.Message, Help: f.Help}
+		if !f.Span.IsZero() {
+			item.File, item.Line = o.path(f.Span.File), f.Span.Start.Line()
+		}
+		if f.Fix != nil {
+			item.Fix = f.Fix.Title
+		}
+		all = append(all, item)
+	}
+	return all
+}
+
+// Markdown writes the findings as a list for a pull request. What the limit cuts off is counted.
+func Markdown(w io.Writer, all []Item, limit Limit) error {
+	if len(all) == 0 {
 		return nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "### Findings (%d)\n\n", len(ranked))
-	for i, f := range ranked {
-		row := o.item(f)
+	fmt.Fprintf(&b, "### Findings (%d)\n\n", len(all))
+	for i := range all {
+		row := all[i].row()
 		if !limit.Fits(i, b.Len()+len(row)) {
-			fmt.Fprintf(&b, "\n%s\n", limit.Left(len(ranked)-i))
+			fmt.Fprintf(&b, "\n%s\n", limit.Left(len(all)-i))
 			break
 		}
 		b.WriteString(row)
@@ -44,23 +70,37 @@ func Markdown(w io.Writer, o *Outcome, limit Limit) error {
 	return err
 }
 
-// item is a finding as an entry of a list: where and what, then the next step.
-func (o *Outcome) item(f *Finding) string {
-	row := fmt.Sprintf("- **%s**", f.Rule.Severity())
-	if !o.caused(f) {
+// helpShown is how many lines of help an entry has.
+const helpShown = 12
+
+// row is a finding as an entry of a list: where and what, then the next step.
+func (i *Item) row() string {
+	level := "finding"
+	for _, known := range []Level{Error, Warning, Notice} {
+		if i.Level == known.String() {
+			level = i.Level
+		}
+	}
+	row := fmt.Sprintf("- **%s**", level)
+	if !i.Caused {
 		row += " (not of this change)"
 	}
-	if !f.Span.IsZero() {
-		row += fmt.Sprintf(" %s", Code(fmt.Sprintf("%s:%d", o.path(f.Span.File), f.Span.Start.Line())))
+	if i.File != "" {
+		row += " " + Code(fmt.Sprintf("%s:%d", i.File, i.Line))
 	}
-	row += fmt.Sprintf(" %s %s\n", Code(f.Message), Code(f.Rule.Code))
-	for line := range strings.Lines(f.Help) {
-		if line = strings.TrimRight(line, "\n"); strings.TrimSpace(line) != "" {
+	row += fmt.Sprintf(" %s %s\n", Code(i.Message), Code(i.Code))
+	lines := strings.Split(strings.TrimSpace(i.Help), "\n")
+	for n, line := range lines {
+		if n == helpShown {
+			row += fmt.Sprintf("  <br>and %d lines more\n", len(lines)-n)
+			break
+		}
+		if strings.TrimSpace(line) != "" {
 			row += fmt.Sprintf("  <br>help: %s\n", Code(line))
 		}
 	}
-	if f.Fix != nil {
-		row += fmt.Sprintf("  <br>fix: %s (`writ fix`)\n", Code(f.Fix.Title))
+	if i.Fix != "" {
+		row += fmt.Sprintf("  <br>fix: %s (`writ fix`)\n", Code(i.Fix))
 	}
 	return row
 }

@@ -15,7 +15,7 @@ func TestMarkdownIsCutWithACount(t *testing.T) {
 	for _, limit := range []Limit{{Rows: 40, Bytes: 60_000}, {Rows: 4000, Bytes: 60_000}, {Rows: 0, Bytes: 10}, {Rows: 10, Bytes: -5}} {
 		limit.Elsewhere = "elsewhere"
 		var b strings.Builder
-		if err := Markdown(&b, o, limit); err != nil {
+		if err := Markdown(&b, o.Items(), limit); err != nil {
 			t.Fatal(err)
 		}
 		shown := strings.Count(b.String(), "- **error**")
