@@ -9,6 +9,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,7 +23,15 @@ import (
 //go:embed all:init
 var templates embed.FS
 
+// workflows are those of a repository on GitHub.
+//
+//go:embed workflows
+var workflows embed.FS
+
 const (
+	// unpinned stands in the workflows for the commit of writ that they run.
+	unpinned = "0000000000000000000000000000000000000000"
+
 	ignoreFile = ".gitignore"
 	ignoreLine = ".writ-*.tmp" // what a build that was killed leaves until the next one
 	// templateDay is when the templates say that somebody looked at what they say of personal data. A new repository has the present
@@ -30,7 +40,9 @@ const (
 )
 
 func (a *app) init() *cobra.Command {
-	return &cobra.Command{
+	var github bool
+	var ref string
+	cmd := &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Make a small working repository",
 		Long: "init makes a small working repository: one mesh, one cluster, two teams with a service each, a call between them, a\n" +
@@ -38,7 +50,9 @@ func (a *app) init() *cobra.Command {
 			"It writes nothing over: policies/, schema/ and out/ must not exist yet.\n\n" +
 			"A repository without a document of kind Privacy is asked nothing about personal data. To begin in one, take over the\n" +
 			"policies/privacy/ that init makes elsewhere, put your own organisation and activities there, and let every service say\n" +
-			"what it processes in the same change: writ check names those that do not (PII-001), and their calls are withheld.",
+			"what it processes in the same change: writ check names those that do not (PII-001), and their calls are withheld.\n\n" +
+			"With --github it writes the workflows for GitHub instead, into a repository that is there: the check of every change, the\n" +
+			"comment on pull requests, and what keeps out/ current. They run writ at one commit, this one's own unless --ref names another.",
 		Args:              atMostOne,
 		ValidArgsFunction: folders,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -49,9 +63,73 @@ func (a *app) init() *cobra.Command {
 			case len(args) > 0:
 				dir = filepath.Join(a.dir, args[0])
 			}
+			if github {
+				return a.initGitHub(dir, ref)
+			}
+			if ref != "" {
+				return errors.New("--ref says which writ workflows run; it goes with --github")
+			}
 			return a.runInit(dir)
 		},
 	}
+	cmd.Flags().BoolVar(&github, "github", false, "write the workflows for GitHub, and nothing else")
+	cmd.Flags().StringVar(&ref, "ref", "", "the `COMMIT` of writ that the workflows run, 40 hexadecimal digits")
+	must(cmd.RegisterFlagCompletionFunc("ref", cobra.NoFileCompletions))
+	return cmd
+}
+
+var fullCommit = regexp.MustCompile(`^[0-9a-f]{40}$`)
+
+// initGitHub writes the workflows, none of them over another file.
+func (a *app) initGitHub(dir, ref string) error {
+	if ref == "" {
+		if v := readVersion(debug.ReadBuildInfo()); !v.Modified {
+			ref = v.Revision
+		}
+		if ref == "" {
+			return errors.New("this writ does not know the commit that it was built from; name one with --ref")
+		}
+	}
+	if !fullCommit.MatchString(ref) {
+		return fmt.Errorf("--ref %q is no full commit: a branch or a tag can be moved to another one", ref)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("open %q: %w", dir, bare(err))
+	}
+	defer root.Close()
+	entries, err := workflows.ReadDir("workflows")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if name := path.Join(workflowFolder, e.Name()); exists(root, name) {
+			return fmt.Errorf("%q is in the way", filepath.Join(dir, name))
+		}
+	}
+	if err := root.MkdirAll(workflowFolder, 0o755); err != nil {
+		return fmt.Errorf("make %q: %w", workflowFolder, bare(err))
+	}
+	for _, e := range entries {
+		data, err := workflows.ReadFile("workflows/" + e.Name())
+		if err != nil {
+			return err
+		}
+		name := path.Join(workflowFolder, e.Name())
+		if err := save(root, name, bytes.ReplaceAll(data, []byte(unpinned), []byte(ref)), 0o644); err != nil {
+			return err
+		}
+		a.printf("  %s\n", name)
+	}
+	return nil
+}
+
+// workflowFolder is where GitHub looks for workflows.
+const workflowFolder = ".github/workflows"
+
+func exists(root *os.Root, name string) bool {
+	_, err := root.Lstat(name)
+	return err == nil
 }
 
 func (a *app) runInit(dir string) error {
