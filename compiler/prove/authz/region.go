@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"iter"
 	"slices"
 
 	"writ.dev/writ/compiler/prove/manifest"
@@ -109,4 +110,33 @@ func (r Region) Box() map[string][]string {
 	at := r.grid.locate(nil, r.cells.first())
 	has := func(b box) bool { return r.grid.eachCell(b, 0, 0, r.cells.has) }
 	return r.space.describe(r.grid.grow(at, has))
+}
+
+// Classes goes over all classes of requests, by the request that shows each, in the order in which they are preferred. It is as many
+// as a Comparison counts.
+func (s *Space) Classes() iter.Seq[Request] {
+	return func(yield func(Request) bool) {
+		for cell := range s.whole.cells {
+			at := s.whole.locate(nil, cell)
+			if s.twice(at) {
+				continue
+			}
+			if !yield(s.request(at)) {
+				return
+			}
+		}
+	}
+}
+
+// twice reports whether the cell is a connection that another one stands for: what exists in HTTP alone divides no connection.
+func (s *Space) twice(at []int) bool {
+	if s.flavours[s.classes[portAxis].show[at[portAxis]]].http {
+		return false
+	}
+	for axis, class := range at {
+		if class > 0 && (axis == tokenAxis || axis == hostAxis || axis == methodAxis || axis == pathAxis || axis >= headerAxis) {
+			return true
+		}
+	}
+	return false
 }

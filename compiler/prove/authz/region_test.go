@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -60,5 +61,37 @@ func TestRegions(t *testing.T) {
 	}
 	if !s.Refused().Equal(s.Refused()) || s.Refused().Equal(lost) || s.Refused().Witness().Principal != "" {
 		t.Error("who has no identity is refused, and nobody else")
+	}
+}
+
+// TestClasses: every class is shown once, and decided as its region is.
+func TestClasses(t *testing.T) {
+	m := &Meant{Allow: []Allowance{
+		{Principals: []string{checkout}, Port: 8080, Methods: []string{"GET"}, Paths: []string{"/v2/{id}"}},
+		{Principals: []string{checkout}, Port: 6379},
+	}}
+	s, err := NewSpace(Scope{
+		Mesh: point().Mesh, TLS: &TLS{Mode: strict}, Ports: []Port{{8080, true}, {6379, false}}, Meant: []*Meant{m},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, let := map[string]bool{}, 0
+	for r := range s.Classes() {
+		key := fmt.Sprintf("%+v", r)
+		if shown[key] {
+			t.Errorf("%s is shown twice", key)
+		}
+		shown[key] = true
+		if m.allows(&r) {
+			let++
+		}
+	}
+	if n := s.count(); int64(len(shown)) != n || n == 0 {
+		t.Errorf("%d classes are shown of %d", len(shown), n)
+	}
+	// The identity and its alias, by HTTP on the path and by TCP.
+	if let < 2 || let == len(shown) {
+		t.Errorf("%d of %d are meant", let, len(shown))
 	}
 }
