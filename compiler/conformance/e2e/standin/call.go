@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"writ.dev/writ/compiler/conformance/e2e/wire"
+)
+
+// patience is how long an answer may take.
+const patience = 15 * time.Second
+
+// callAll sends the requests of in, those of one address, protocol and identity one after the other on one connection, and writes what
+// became of them in any order.
+func callAll(in io.Reader, out io.Writer) error {
+	var order []string
+	groups := map[string][]wire.Request{}
+	d := json.NewDecoder(in)
+	for {
+		var r wire.Request
+		if err := d.Decode(&r); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return err
+		}
+		key := r.Proto + " " + r.To + " " + r.Identity
+		if groups[key] == nil {
+			order = append(order, key)
+		}
+		groups[key] = append(groups[key], r)
+	}
+	w := bufio.NewWriter(out)
+	var writing sync.Mutex
+	encoder := json.NewEncoder(w)
+	var all sync.WaitGroup
+	busy := make(chan bool, 4)
+	for _, key := range order {
+		busy <- true
+		all.Go(func() {
+			defer func() { <-busy }()
+			c := &client{}
+			defer c.close()
+			for _, r := range groups[key] {
+				a := c.call(&r)
+				a.ID = r.ID
+				writing.Lock()
+				encoder.Encode(a) //nolint:errcheck // Flush says it
+				writing.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	return w.Flush()
+}
+
+// client keeps a connection for as long as the other side does.
+type client struct {
+	conn   net.Conn
+	reader *bufio.Reader
+	h2     *http.Transport
+}
+
+func (c *client) close() {
+	if c.conn != nil {
+		c.conn.Close()
+		c.conn = nil
+	}
+	if c.h2 != nil {
+		c.h2.CloseIdleConnections()
+		c.h2 = nil
+	}
+}
+
+// call sends a request. On a kept connection that turns out to be closed it is sent once more: a proxy may close any time.
+func (c *client) call(r *wire.Request) wire.Answer {
+	if r.Proto == "grpc" || r.Proto == "http2" {
+		a, err := c.callHTTP2(r)
+		return orError(a, err)
+	}
+	kept := c.conn != nil
+	a, err := c.callOnce(r)
+	if err != nil && kept {
+		a, err = c.callOnce(r)
+	}
+	return orError(a, err)
+}
+
+func orError(a wire.Answer, err error) wire.Answer {
+	if err != nil {
+		a.Said = err.Error()
+	}
+	return a
+}
+
+func (c *client) callOnce(r *wire.Request) (a wire.Answer, err error) {
+	defer func() {
+		if err != nil {
+			c.close()
+		}
+	}()
+	if c.conn == nil {
+		if c.conn, err = dial(r, "http/1.1"); err != nil {
+			return a, err
+		}
+		c.reader = bufio.NewReader(c.conn)
+	}
+	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return a, err
+	}
+	if r.Proto == "tcp" {
+		return ping(c.conn, c.reader)
+	}
+	// Written by hand, so that paths and methods arrive as they are.
+	length := ""
+	if r.Method != "GET" && r.Method != "HEAD" {
+		length = "content-length: 0\r\n"
+	}
+	if _, err := fmt.Fprintf(c.conn, "%s %s HTTP/1.1\r\nhost: %s\r\nx-writ-case: %s\r\n%s\r\n", r.Method, r.Path, r.Host, r.Case, length); err != nil {
+		return a, err
+	}
+	res, err := http.ReadResponse(c.reader, &http.Request{Method: r.Method})
+	if err != nil {
+		return a, err
+	}
+	a = read(res)
+	if res.Close || r.Method == http.MethodConnect {
+		c.close()
+	}
+	return a, nil
+}
+
+func ping(c net.Conn, r *bufio.Reader) (a wire.Answer, err error) {
+	if _, err := io.WriteString(c, "PING\r\n"); err != nil {
+		return a, err
+	}
+	line, err := r.ReadString('\n')
+	if err != nil {
+		return a, err
+	}
+	by, ok := strings.CutPrefix(strings.TrimSpace(line), "+PONG")
+	if !ok {
+		return a, fmt.Errorf("answered %q", line)
+	}
+	if a.By = strings.TrimSpace(by); a.By == "" {
+		a.By = "redis"
+	}
+	return a, nil
+}
+
+func read(res *http.Response) wire.Answer {
+	defer res.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(res.Body, 200)) // what there is of it
+	status := res.Header.Get("Grpc-Status")
+	if status == "" {
+		status = res.Trailer.Get("Grpc-Status")
+	}
+	said := strings.TrimSpace(string(body))
+	if message := res.Header.Get("Grpc-Message"); message != "" {
+		said, _ = url.PathUnescape(message)
+	}
+	return wire.Answer{By: res.Header.Get("X-Standin"), Status: res.StatusCode, GRPC: status, Said: said}
+}
+
+func (c *client) callHTTP2(r *wire.Request) (a wire.Answer, err error) {
+	if c.h2 == nil {
+		c.h2 = &http.Transport{Protocols: new(http.Protocols), DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return dial(r, "h2")
+		}}
+		c.h2.Protocols.SetUnencryptedHTTP2(true) // inside the connection that dial makes
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var body io.Reader
+	if r.Proto == "grpc" {
+		body = bytes.NewReader([]byte{0, 0, 0, 0, 0}) // an empty message
+	}
+	q, err := http.NewRequestWithContext(ctx, r.Method, "http://"+r.Host, body)
+	if err != nil {
+		return a, err
+	}
+	q.URL.Opaque = r.Path
+	if r.Proto == "grpc" {
+		q.Header.Set("Content-Type", "application/grpc")
+		q.Header.Set("TE", "trailers")
+	}
+	q.Header.Set("X-Writ-Case", r.Case)
+	res, err := c.h2.RoundTrip(q)
+	if err != nil {
+		c.close()
+		return a, err
+	}
+	return read(res), nil
+}
+
+// dial connects, with mutual TLS where the request has an identity. Who answers is not looked at: the tests ask what the server takes.
+func dial(r *wire.Request, protocol string) (net.Conn, error) {
+	conn, err := net.DialTimeout("tcp", r.To, patience)
+	if err != nil || r.Identity == "" {
+		return conn, err
+	}
+	pair, roots, err := identity(r.Identity)
+	if err != nil {
+		return nil, err
+	}
+	c := tls.Client(conn, &tls.Config{
+		Certificates: []tls.Certificate{pair}, RootCAs: roots, MinVersion: tls.VersionTLS12, NextProtos: []string{protocol},
+		InsecureSkipVerify: true, VerifyConnection: func(s tls.ConnectionState) error { return trusted(s, roots) },
+	})
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		return nil, err
+	}
+	if err := c.Handshake(); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// trusted reports whether the server's certificate comes from the mesh: its names are an identity, which Go does not compare.
+func trusted(s tls.ConnectionState, roots *x509.CertPool) error {
+	between := x509.NewCertPool()
+	for _, c := range s.PeerCertificates[1:] {
+		between.AddCert(c)
+	}
+	_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between})
+	return err
+}
+
+func identity(folder string) (tls.Certificate, *x509.CertPool, error) {
+	pair, err := tls.LoadX509KeyPair(filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem"))
+	if err != nil {
+		return pair, nil, err
+	}
+	root, err := os.ReadFile(filepath.Join(folder, "root.pem"))
+	if err != nil {
+		return pair, nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(root) {
+		return pair, nil, fmt.Errorf("%s has no root", folder)
+	}
+	return pair, roots, nil
+}
+
+// get prints the status and the body of what an address has.
+func get(address string, out io.Writer) error {
+	c := &http.Client{Timeout: patience}
+	res, err := c.Get(address)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	fmt.Fprintln(out, res.StatusCode)
+	_, err = io.Copy(out, res.Body)
+	return err
+}

@@ -1,0 +1,33 @@
+// Package wire is what the tests and the stand-ins in the pods say to each other, as lines of JSON.
+package wire
+
+// Request is one request to be sent.
+type Request struct {
+	ID   int    `json:"id"`
+	To   string `json:"to"` // address and port
+	Host string `json:"host,omitempty"`
+	// Proto is how: http1, http2, grpc, tcp.
+	Proto  string `json:"proto"`
+	Method string `json:"method,omitempty"`
+	Path   string `json:"path,omitempty"`
+	// Identity is a folder with cert.pem, key.pem and root.pem, for a connection with mutual TLS that no sidecar makes. "" for a
+	// connection in plaintext, which a sidecar may take and secure.
+	Identity string `json:"identity,omitempty"`
+	// Case is sent as a header, so that the access log of whoever sees the request can be asked about it.
+	Case string `json:"case,omitempty"`
+}
+
+// Answer is what became of a request.
+type Answer struct {
+	ID int `json:"id"`
+	// By is the stand-in that answered, "" where none did. Redis does not say its name: its answers are by "redis".
+	By string `json:"by,omitempty"`
+	// Status is the HTTP status, and GRPC that of gRPC; 0 where there was no response.
+	Status int    `json:"status,omitempty"`
+	GRPC   string `json:"grpc,omitempty"`
+	// Said is how the answer went on, or why there was none.
+	Said string `json:"said,omitempty"`
+}
+
+// Answered reports whether the application got the request.
+func (a *Answer) Answered() bool { return a.By != "" }
