@@ -17,7 +17,7 @@ with_tests = go list -f '{{.Dir}}' ./... | while read -r dir; do \
 
 .PHONY: help
 help: ## say what there is
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -nE 's/^([a-z0-9]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 .PHONY: run
 run: ## compile policies/ into out/, then check that nothing fails
@@ -38,6 +38,10 @@ SEED ?= 1
 .PHONY: conformance
 conformance: ## hold the evaluator of policies against Istio's own compiler: CLASSES=5000000 from SEED=1 (or SEED=fresh)
 	cd compiler/conformance && CLASSES=$(CLASSES) SEED=$(SEED) go test -count=1 -timeout 1h -v ./...
+
+.PHONY: e2e
+e2e: ## hold the example against real Envoys, istiods, API servers and Argo CD in a network of its own; needs root, and minutes
+	cd compiler/conformance && E2E=1 go test -count=1 -timeout 2h -v ./e2e
 
 .PHONY: mutants
 mutants: ## plant mistakes into the evaluator of policies, one at a time; the corpus has to tell each

@@ -1,0 +1,157 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"writ.dev/writ/compiler/conformance/e2e/parts"
+)
+
+// The tests run in namespaces of their own: the first process gets the parts, which needs the network, and starts itself anew inside.
+const (
+	wanted = "E2E"        // set by `make e2e`: it takes long, and root
+	inside = "E2E_INSIDE" // set for the second process: its folder
+	reason = "E2E_REASON" // why the tests cannot run
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(wanted) == "" || os.Getenv(inside) != "" || os.Getenv(reason) != "" {
+		os.Exit(m.Run())
+	}
+	code, err := outside()
+	if err != nil {
+		var missing *parts.MissingError
+		if !errors.As(err, &missing) || os.Getenv("CI") != "" {
+			fmt.Fprintln(os.Stderr, "e2e:", err)
+			os.Exit(1)
+		}
+		os.Setenv(reason, err.Error())
+		code = m.Run()
+	}
+	os.Exit(code)
+}
+
+// outside runs the tests inside namespaces of their own, and returns their exit code. All that they start ends with them: it lives in a
+// process namespace whose first process ends when this one does, however that happens.
+func outside() (int, error) {
+	if os.Geteuid() != 0 {
+		return 0, &parts.MissingError{Part: "root", Reason: "network namespaces and iptables need it"}
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	here, err := os.Getwd()
+	if err != nil {
+		return 0, err
+	}
+	if _, err := parts.Get(ctx, filepath.Join(here, "parts"), os.Stderr); err != nil {
+		return 0, err
+	}
+	folder, err := os.MkdirTemp("", "writ-e2e-")
+	if err != nil {
+		return 0, err
+	}
+	runtime.LockOSThread() // whose end is what Pdeathsig goes by
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	args := append([]string{
+		"--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", "--", self,
+	}, os.Args[1:]...)
+	cmd := exec.Command("unshare", args...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), inside+"="+folder)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return 0, &parts.MissingError{Part: "unshare", Reason: err.Error()}
+	}
+	go endWith(ctx, cmd.Process)
+	if err := cmd.Wait(); err != nil {
+		fmt.Fprintf(os.Stderr, "logs are in %s\n", filepath.Join(folder, "logs"))
+		return max(cmd.ProcessState.ExitCode(), 1), nil
+	}
+	return 0, os.RemoveAll(folder)
+}
+
+// endWith ends the tests when somebody interrupts them, or kills what started them.
+func endWith(ctx context.Context, p *os.Process) {
+	parent := os.Getppid()
+	for ctx.Err() == nil && os.Getppid() == parent {
+		time.Sleep(200 * time.Millisecond)
+	}
+	_ = p.Kill()
+}
+
+// need skips a test that cannot run here.
+func need(t *testing.T) {
+	t.Helper()
+	if why := os.Getenv(reason); why != "" {
+		t.Skip(why)
+	}
+	if os.Getenv(inside) == "" {
+		t.Skip("make e2e runs this")
+	}
+}
+
+// repository is the root of this repository.
+func repository(t *testing.T) string {
+	t.Helper()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSuffix(here, "/compiler/conformance/e2e")
+}
+
+// start runs two clusters of the example, with their workloads.
+func start(t *testing.T) *estate {
+	t.Helper()
+	need(t)
+	ctx := t.Context()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := parts.Get(ctx, filepath.Join(here, "parts"), os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	box, err := newSandbox(os.Getenv(inside), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(box.close)
+	e := &estate{box: box, parts: p}
+	if e.model, e.meant, err = readEstate(ctx, os.DirFS(repository(t))); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	if err := e.start(ctx, "eu-1", "us-1"); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("two control planes in %.1f s", time.Since(begin).Seconds())
+	if err := e.populate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	n, err := memory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d pods in %.1f s, %d MiB in all", len(e.clusters[0].pods)+len(e.clusters[1].pods), time.Since(begin).Seconds(), n>>20)
+	return e
+}
+
+func TestBoutique(t *testing.T) {
+	e := start(t)
+	_ = e
+}
