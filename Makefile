@@ -48,7 +48,7 @@ mutants: ## plant mistakes into the evaluator of policies, one at a time; the co
 	cd compiler/conformance && MUTANTS=1 go test -count=1 -timeout 1h -run '^TestMutantsDie$$' .
 
 .PHONY: faults
-faults: ## plant every fault into what the proof trusts (model, check, plan), one at a time; a test has to notice each: SHARE=0/4 for a part
+faults: ## plant every fault into what the proof trusts (model, check, plan), one at a time; a test has to notice each: SHARE=0/4 for a part, FAULTS=<pattern> for some
 	WRIT_MUTATION=1 go test ./compiler/mutation -count=1 -timeout 1h -v -run '^TestEveryFaultIsNoticed$$'
 
 .PHONY: corpus
