@@ -193,8 +193,21 @@ func compile(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
 	tree, found := syntax.Parse(opts.Progress.Begin(ctx, "reading policies/"), fsys)
 	r.Sources = tree.Sources
 	defer r.close(tree, opts.AsOf)
-	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {
-		return r, ctx.Err()
+	r.Findings = append(r.Findings, found...)
+	objects, err := r.objects(ctx, fsys, tree, opts)
+	if err != nil || r.Findings.Stops() {
+		return r, err
+	}
+	r.Admitted = placed(r.checked.Estate(), objects)
+	r.argoCD(fsys)
+	return r, r.compare(ctx, fsys, r.checked, objects, opts)
+}
+
+// objects are what the documents of the tree are rendered to, overlays laid over them, and valid. There are none where a finding
+// stops.
+func (r *Result) objects(ctx context.Context, fsys fs.FS, tree *syntax.Tree, opts Options) ([]istio.Object, error) {
+	if r.Findings.Stops() || ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	if !opts.Texts {
 		r.gone = forget(fsys, r.Sources, r.Findings, tree.Ignores)
@@ -204,7 +217,7 @@ func compile(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
 	r.resolved = estate
 	r.count(estate)
 	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {
-		return r, ctx.Err()
+		return nil, ctx.Err()
 	}
 	r.owners(fsys, estate)
 	opts.Progress.Begin(ctx, "checking")
@@ -213,7 +226,7 @@ func compile(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
 	r.Stats.Withheld = checked.Withheld()
 	r.Stats.Accesses -= r.Stats.Withheld
 	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {
-		return r, ctx.Err()
+		return nil, ctx.Err()
 	}
 	if len(estate.Tests) > 0 {
 		opts.Progress.Begin(ctx, "testing")
@@ -221,7 +234,7 @@ func compile(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
 	}
 	objects := render(ctx, opts.Progress, checked)
 	if ctx.Err() != nil {
-		return r, ctx.Err()
+		return nil, ctx.Err()
 	}
 	var clusters []string
 	for _, c := range estate.Clusters {
@@ -230,15 +243,11 @@ func compile(ctx context.Context, fsys fs.FS, opts Options) (*Result, error) {
 	laid, found := overlay.Apply(opts.Progress.Begin(ctx, "laying overlays"), fsys, clusters, objects)
 	maps.Copy(r.Sources, laid.Sources)
 	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {
-		return r, ctx.Err()
+		return nil, ctx.Err()
 	}
 	found = refusals(istio.Validate(opts.Progress.Begin(ctx, "validating"), laid.Objects))
-	if r.Findings = append(r.Findings, found...); r.Findings.Stops() || ctx.Err() != nil {
-		return r, ctx.Err()
-	}
-	r.Admitted = placed(estate, laid.Objects)
-	r.argoCD(fsys)
-	return r, r.compare(ctx, fsys, checked, laid.Objects, opts)
+	r.Findings = append(r.Findings, found...)
+	return laid.Objects, ctx.Err()
 }
 
 // render writes the objects of all clusters, sorted by path.

@@ -36,6 +36,7 @@ var layout = map[string][]string{
 	"compiler/prove/authz":    {"compiler/prove/atoms", "compiler/prove/manifest"},
 	// The proof is an independent witness: it sees what is meant and the bytes, never how one became the other.
 	"compiler/prove": {"compiler/diag", "compiler/model", "compiler/parallel", "compiler/prove/atoms", "compiler/prove/authz", "compiler/prove/manifest"},
+	"compiler/live":  {"compiler/diag", "compiler/model", "compiler/syntax", "compiler/prove/manifest"},
 	"compiler/report": {
 		"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/privacy", "compiler/privacy/vocabulary",
 		"compiler/prove/manifest", "compiler/query", "compiler/emit",
@@ -52,7 +53,7 @@ var layout = map[string][]string{
 	"compiler": {
 		"schema", "compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/plan", "compiler/istio",
 		"compiler/overlay", "compiler/emit", "compiler/parallel", "compiler/prove", "compiler/query", "compiler/diff",
-		"compiler/privacy", "compiler/privacy/vocabulary", "compiler/weaken", "compiler/codeowners", "compiler/argocd", "compiler/report",
+		"compiler/privacy", "compiler/privacy/vocabulary", "compiler/weaken", "compiler/codeowners", "compiler/argocd", "compiler/report", "compiler/live", "compiler/prove/manifest",
 	},
 	"compiler/lsp": {"schema", "compiler", "compiler/diag"},
 	"cmd/writ":     {"schema", "compiler", "compiler/argocd", "compiler/codeowners", "compiler/diag", "compiler/diff", "compiler/emit", "compiler/format", "compiler/gitops", "compiler/lsp", "compiler/prove", "compiler/query"},

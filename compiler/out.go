@@ -10,6 +10,7 @@ import (
 	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/emit"
 	"writ.dev/writ/compiler/istio"
+	"writ.dev/writ/compiler/live"
 	"writ.dev/writ/compiler/model"
 	"writ.dev/writ/compiler/overlay"
 	"writ.dev/writ/compiler/prove"
@@ -42,7 +43,7 @@ var (
 
 // Catalogue is every rule that a compilation applies, by code.
 func Catalogue() []*diag.Rule {
-	all := slices.Concat(check.Catalogue(), overlay.Rules, prove.Rules, query.Rules, judgeRules, ownerRules, []*diag.Rule{istioRefuses, manyRemoved, foreignManifest, floorGone, staleArgoCD})
+	all := slices.Concat(check.Catalogue(), overlay.Rules, prove.Rules, live.Rules, query.Rules, judgeRules, ownerRules, []*diag.Rule{istioRefuses, manyRemoved, foreignManifest, floorGone, staleArgoCD})
 	slices.SortFunc(all, func(a, b *diag.Rule) int { return strings.Compare(a.Code, b.Code) })
 	return all
 }

@@ -54,7 +54,7 @@ func TestFoldersMeanNothingToTheProof(t *testing.T) {
 	for _, in := range []string{first, last, c.Mesh.RootNamespace, "unknown"} {
 		open := prove.File{
 			Path: path.Join("out", c.Name, in, "open.yaml"),
-			Data: []byte(manifest("AuthorizationPolicy", first, "open", "{rules: [{}]}")),
+			Data: []byte(manifestOf("AuthorizationPolicy", first, "open", "{rules: [{}]}")),
 		}
 		p := proof(append(slices.Clone(files), open))
 		at := func(f diag.Finding) bool { return f.Span.File == open.Path && f.Rule.Code == "PRV-001" }

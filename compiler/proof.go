@@ -38,7 +38,7 @@ func (r *Result) prove(ctx context.Context, opts Options, out fs.FS, checked che
 		}
 		byCluster[cluster] = append(byCluster[cluster], prove.File{Path: "out/" + name, Data: data})
 	}
-	proof, err := proveAll(ctx, opts, checked, byCluster, checked.Estate().Clusters)
+	proof, err := proveAll(ctx, opts, checked, byCluster, checked.Estate().Clusters, prove.Seen{})
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (r *Result) prove(ctx context.Context, opts Options, out fs.FS, checked che
 }
 
 // proveAll proves the clusters one after the other: each is proved by all processors.
-func proveAll(ctx context.Context, opts Options, checked check.Checked, files map[string][]prove.File, clusters []*model.Cluster) (*prove.Proof, error) {
+func proveAll(ctx context.Context, opts Options, checked check.Checked, files map[string][]prove.File, clusters []*model.Cluster, seen prove.Seen) (*prove.Proof, error) {
 	meaning := prove.Mean(checked.Estate(), checked.Holds)
 	proof := &prove.Proof{}
 	stage := opts.Progress.Begin(ctx, "proving")
@@ -58,7 +58,7 @@ func proveAll(ctx context.Context, opts Options, checked check.Checked, files ma
 	}
 	for i, c := range clusters {
 		one, err := prove.Equal(within, prove.Question{
-			Meaning: meaning, Cluster: c, Files: files[c.Name], AsOf: opts.AsOf,
+			Meaning: meaning, Cluster: c, Files: files[c.Name], AsOf: opts.AsOf, Seen: seen,
 		})
 		if err != nil {
 			return nil, err
@@ -146,7 +146,7 @@ func proveFolder(ctx context.Context, fsys, folder fs.FS, opts ProveOptions) (*P
 			clusters = append(clusters, c)
 		}
 	}
-	if p.Proof, err = proveAll(ctx, opts.Options, checked, files, clusters); err != nil {
+	if p.Proof, err = proveAll(ctx, opts.Options, checked, files, clusters, prove.Seen{}); err != nil {
 		return nil, err
 	}
 	p.Findings = p.Proof.Findings

@@ -43,7 +43,7 @@ func cluster(spec string) txtar.File {
 			"spec: {mesh: main, trustDomain: eu.example, istioVersion: \"1.31\"" + spec + "}\n")}
 }
 
-func manifest(kind, namespace, name, spec string) string {
+func manifestOf(kind, namespace, name, spec string) string {
 	group := "security.istio.io/v1"
 	switch kind {
 	case "Sidecar", "VirtualService", "DestinationRule", "ServiceEntry", "Gateway":
@@ -76,158 +76,158 @@ func TestManifestsByHand(t *testing.T) {
 		{"what is of nobody's business", nil, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\n", ""},
 		{
 			"DENY for everybody but the meant", nil,
-			manifest("AuthorizationPolicy", "identity", "a", `{action: DENY, rules: [{from: [{source: {notPrincipals: [eu.example/ns/shop/sa/checkout]}}]}]}`), "",
+			manifestOf("AuthorizationPolicy", "identity", "a", `{action: DENY, rules: [{from: [{source: {notPrincipals: [eu.example/ns/shop/sa/checkout]}}]}]}`), "",
 		},
 		{
 			"DENY for the meant", nil,
-			manifest("AuthorizationPolicy", "identity", "a", `{action: DENY, rules: [{from: [{source: {principals: ["*/sa/checkout"]}}]}]}`),
+			manifestOf("AuthorizationPolicy", "identity", "a", `{action: DENY, rules: [{from: [{source: {principals: ["*/sa/checkout"]}}]}]}`),
 			"PRV-002 shop/checkout may not GET /v1/customers/x/address on port 8080 of identity/customers in eu-1, which an intent asks for",
 		},
 		{
 			"DENY of a path that nobody may call", nil,
-			manifest("AuthorizationPolicy", "identity", "a", `{action: DENY, rules: [{to: [{operation: {paths: [/admin*]}}]}]}`), "",
+			manifestOf("AuthorizationPolicy", "identity", "a", `{action: DENY, rules: [{to: [{operation: {paths: [/admin*]}}]}]}`), "",
 		},
 		{
 			"somebody else is asked", nil,
-			manifest("AuthorizationPolicy", "identity", "a", `{action: CUSTOM, provider: {name: opa}, rules: [{}]}`),
+			manifestOf("AuthorizationPolicy", "identity", "a", `{action: CUSTOM, provider: {name: opa}, rules: [{}]}`),
 			"PRV-002 shop/checkout may, if opa agrees, GET /v1/customers/x/address",
 		},
 		{
 			"a policy of the root namespace for all", nil,
-			manifest("AuthorizationPolicy", "istio-system", "a", `{rules: [{to: [{operation: {paths: [/healthz]}}]}]}`),
+			manifestOf("AuthorizationPolicy", "istio-system", "a", `{rules: [{to: [{operation: {paths: [/healthz]}}]}]}`),
 			"PRV-001 anybody may",
 		},
 		{
 			"a policy of the root namespace for some", nil,
-			manifest("AuthorizationPolicy", "istio-system", "a", `{selector: {matchLabels: {istio: gateway}}, rules: [{}]}`),
+			manifestOf("AuthorizationPolicy", "istio-system", "a", `{selector: {matchLabels: {istio: gateway}}, rules: [{}]}`),
 			"PRV-001 any identity may GET / on every port of the pods of identity/customers that have {istio: gateway} too",
 		},
 		{
 			"a policy that closes undeclared pods where no floor is", open,
-			manifest("AuthorizationPolicy", "shop", "a", `{selector: {matchLabels: {app: legacy}}}`),
+			manifestOf("AuthorizationPolicy", "shop", "a", `{selector: {matchLabels: {app: legacy}}}`),
 			"PRV-004 anybody may not GET / on every port of pods with {app: legacy} in namespace shop in eu-1, though no floor covers them",
 		},
 		{
 			"a policy of a namespace that nobody named", nil,
-			manifest("AuthorizationPolicy", "elsewhere", "a", `{}`), "",
+			manifestOf("AuthorizationPolicy", "elsewhere", "a", `{}`), "",
 		},
 		{
 			"a policy that opens undeclared pods under a cluster's floor",
 			[]txtar.File{cluster(", floor: true, gateways: []")},
-			manifest("AuthorizationPolicy", "elsewhere", "a", `{rules: [{}]}`),
+			manifestOf("AuthorizationPolicy", "elsewhere", "a", `{rules: [{}]}`),
 			"PRV-001 anybody may GET / on every port of all other pods of namespace elsewhere in eu-1, which a floor is meant to refuse",
 		},
 		{
 			"a policy for a Gateway's pods", nil,
-			manifest("AuthorizationPolicy", "shop", "a", `{targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: front}], rules: [{}]}`),
+			manifestOf("AuthorizationPolicy", "shop", "a", `{targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: front}], rules: [{}]}`),
 			"PRV-001 any identity may GET / on every port of the pods of shop/checkout that have {gateway.networking.k8s.io/gateway-name: front} too",
 		},
 		{
 			"a policy for a waypoint", nil,
-			manifest("AuthorizationPolicy", "shop", "a", `{targetRefs: [{kind: Service, name: checkout}], rules: [{}]}`),
+			manifestOf("AuthorizationPolicy", "shop", "a", `{targetRefs: [{kind: Service, name: checkout}], rules: [{}]}`),
 			"PRV-003 AuthorizationPolicy shop/a in eu-1: it has spec.targetRefs[0]: Service, which a waypoint enforces",
 		},
 		{
 			"a dry run where nothing is in shadow", nil,
-			strings.Replace(manifest("AuthorizationPolicy", "shop", "a", `{action: DENY, rules: [{}]}`), "namespace: shop}", "namespace: shop, annotations: {istio.io/dry-run: \"true\"}}", 1), "",
+			strings.Replace(manifestOf("AuthorizationPolicy", "shop", "a", `{action: DENY, rules: [{}]}`), "namespace: shop}", "namespace: shop, annotations: {istio.io/dry-run: \"true\"}}", 1), "",
 		},
 		{
 			"two for one pod, and the older decides", nil,
-			manifest("PeerAuthentication", "shop", "a", `{selector: {matchLabels: {app: checkout}}, mtls: {mode: PERMISSIVE}}`),
+			manifestOf("PeerAuthentication", "shop", "a", `{selector: {matchLabels: {app: checkout}}, mtls: {mode: PERMISSIVE}}`),
 			"PRV-001 the pods of shop/checkout take plaintext from anybody on every port in eu-1",
 		},
 		{
 			"one for the namespace, which the nearer ones pass over", nil,
-			manifest("PeerAuthentication", "shop", "a", `{mtls: {mode: STRICT}}`),
+			manifestOf("PeerAuthentication", "shop", "a", `{mtls: {mode: STRICT}}`),
 			"PRV-004 all other pods of namespace shop refuse plaintext on every port in eu-1",
 		},
 		{
 			"a selector in the root namespace, which Istio passes over", nil,
-			manifest("PeerAuthentication", "istio-system", "a", `{selector: {matchLabels: {app: checkout}}, mtls: {mode: DISABLE}}`), "",
+			manifestOf("PeerAuthentication", "istio-system", "a", `{selector: {matchLabels: {app: checkout}}, mtls: {mode: DISABLE}}`), "",
 		},
 		{
 			"a Sidecar for the namespace, which the nearer ones pass over", nil,
-			manifest("Sidecar", "shop", "a", `{egress: [{hosts: ["./*"]}]}`), "",
+			manifestOf("Sidecar", "shop", "a", `{egress: [{hosts: ["./*"]}]}`), "",
 		},
 		{
 			"an EnvoyFilter", nil,
-			manifest("EnvoyFilter", "istio-system", "a", `{}`), "PRV-003 EnvoyFilter istio-system/a in eu-1: it is of kind EnvoyFilter",
+			manifestOf("EnvoyFilter", "istio-system", "a", `{}`), "PRV-003 EnvoyFilter istio-system/a in eu-1: it is of kind EnvoyFilter",
 		},
 		{
 			"a VirtualService of a host of the mesh", nil,
-			manifest("VirtualService", "shop", "a", `{hosts: [customers.identity.svc.cluster.local], http: [{route: [{destination: {host: b}}]}]}`),
+			manifestOf("VirtualService", "shop", "a", `{hosts: [customers.identity.svc.cluster.local], http: [{route: [{destination: {host: b}}]}]}`),
 			"PRV-003 VirtualService shop/a in eu-1: it turns calls of customers.identity.svc.cluster.local",
 		},
 		{
 			"a VirtualService of a gateway", nil,
-			manifest("VirtualService", "shop", "a", `{hosts: ["*"], gateways: [front], http: [{route: [{destination: {host: b}}]}]}`), "",
+			manifestOf("VirtualService", "shop", "a", `{hosts: ["*"], gateways: [front], http: [{route: [{destination: {host: b}}]}]}`), "",
 		},
 		{
 			"a VirtualService of a host outside", nil,
-			manifest("VirtualService", "shop", "a", `{hosts: [api.example.com], http: [{route: [{destination: {host: b}}]}]}`), "",
+			manifestOf("VirtualService", "shop", "a", `{hosts: [api.example.com], http: [{route: [{destination: {host: b}}]}]}`), "",
 		},
 		{
 			"a DestinationRule without TLS", nil,
-			manifest("DestinationRule", "identity", "a", `{host: customers, trafficPolicy: {tls: {mode: DISABLE}}}`),
+			manifestOf("DestinationRule", "identity", "a", `{host: customers, trafficPolicy: {tls: {mode: DISABLE}}}`),
 			"PRV-003 DestinationRule identity/a in eu-1: it has clients of customers call in TLS mode DISABLE",
 		},
 		{
 			"a DestinationRule with Istio's TLS", nil,
-			manifest("DestinationRule", "identity", "a", `{host: customers, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}`), "",
+			manifestOf("DestinationRule", "identity", "a", `{host: customers, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}`), "",
 		},
 		{
 			"a DestinationRule with Istio's TLS for pods without sidecars", bare,
-			manifest("DestinationRule", "identity", "a", `{host: "*.identity.svc.cluster.local", trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}`),
+			manifestOf("DestinationRule", "identity", "a", `{host: "*.identity.svc.cluster.local", trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}`),
 			"PRV-003 DestinationRule identity/a in eu-1: it has clients of *.identity.svc.cluster.local call in TLS mode ISTIO_MUTUAL, which identity/customers has no sidecar to take",
 		},
 		{
 			"a DestinationRule of a host outside", nil,
-			manifest("DestinationRule", "identity", "a", `{host: api.example.com, trafficPolicy: {tls: {mode: SIMPLE}}}`), "",
+			manifestOf("DestinationRule", "identity", "a", `{host: api.example.com, trafficPolicy: {tls: {mode: SIMPLE}}}`), "",
 		},
 		{
 			"a ServiceEntry of a host of the mesh", nil,
-			manifest("ServiceEntry", "shop", "a", `{hosts: [customers.identity.svc.cluster.local], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}`),
+			manifestOf("ServiceEntry", "shop", "a", `{hosts: [customers.identity.svc.cluster.local], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}`),
 			"PRV-003 ServiceEntry shop/a in eu-1: it puts endpoints of its own behind customers.identity.svc.cluster.local",
 		},
 		{
 			"a ServiceEntry of a host outside", nil,
-			manifest("ServiceEntry", "shop", "a", `{hosts: [api.example.com], ports: [{number: 443, name: tls, protocol: TLS}], resolution: DNS}`), "",
+			manifestOf("ServiceEntry", "shop", "a", `{hosts: [api.example.com], ports: [{number: 443, name: tls, protocol: TLS}], resolution: DNS}`), "",
 		},
 		{
 			"a ServiceEntry that makes pods of the mesh endpoints", nil,
-			manifest("ServiceEntry", "identity", "a", `{hosts: [api.example.com], ports: [{number: 8080, name: tcp, protocol: TCP}], resolution: STATIC, workloadSelector: {labels: {app: customers}}}`),
+			manifestOf("ServiceEntry", "identity", "a", `{hosts: [api.example.com], ports: [{number: 8080, name: tcp, protocol: TCP}], resolution: STATIC, workloadSelector: {labels: {app: customers}}}`),
 			"PRV-003 ServiceEntry identity/a in eu-1: it makes pods of identity/customers endpoints of api.example.com",
 		},
 		{
 			"a ServiceEntry that makes other pods endpoints", nil,
-			manifest("ServiceEntry", "identity", "a", `{hosts: [api.example.com], ports: [{number: 8080, name: tcp, protocol: TCP}], resolution: STATIC, workloadSelector: {labels: {app: legacy}}}`), "",
+			manifestOf("ServiceEntry", "identity", "a", `{hosts: [api.example.com], ports: [{number: 8080, name: tcp, protocol: TCP}], resolution: STATIC, workloadSelector: {labels: {app: legacy}}}`), "",
 		},
 		{
 			"a ServiceEntry without addresses on a port of the mesh", nil,
-			manifest("ServiceEntry", "shop", "a", `{hosts: [db.example.com], ports: [{number: 80, name: tcp, protocol: TCP}], resolution: DNS}`),
+			manifestOf("ServiceEntry", "shop", "a", `{hosts: [db.example.com], ports: [{number: 80, name: tcp, protocol: TCP}], resolution: DNS}`),
 			"PRV-003 ServiceEntry shop/a in eu-1: it has no addresses, and takes every call to port 80, where identity/customers speaks HTTP",
 		},
 		{
 			"a ServiceEntry with addresses on a port of the mesh",
 			[]txtar.File{cluster(", serviceCIDR: 10.96.0.0/12")},
-			manifest("ServiceEntry", "shop", "a", `{hosts: [db.example.com], addresses: [192.0.2.1], ports: [{number: 80, name: tcp, protocol: TCP}], resolution: DNS}`), "",
+			manifestOf("ServiceEntry", "shop", "a", `{hosts: [db.example.com], addresses: [192.0.2.1], ports: [{number: 80, name: tcp, protocol: TCP}], resolution: DNS}`), "",
 		},
 		{
 			"a ServiceEntry of HTTP on a port of the mesh", nil,
-			manifest("ServiceEntry", "shop", "a", `{hosts: [api.example.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}`), "",
+			manifestOf("ServiceEntry", "shop", "a", `{hosts: [api.example.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}`), "",
 		},
 		{
 			"what is accepted with another content",
 			[]txtar.File{cluster(`, accepted: [{object: EnvoyFilter istio-system/a, sha256: "` + strings.Repeat("0", 64) + `", because: it was looked at, until: 2027-01-31}]`)},
-			manifest("EnvoyFilter", "istio-system", "a", `{}`), "PRV-003 EnvoyFilter istio-system/a in eu-1",
+			manifestOf("EnvoyFilter", "istio-system", "a", `{}`), "PRV-003 EnvoyFilter istio-system/a in eu-1",
 		},
 		{
 			"one object twice", nil,
-			manifest("AuthorizationPolicy", "identity", "customers", `{}`), "PRV-006 AuthorizationPolicy identity/customers is in two manifests",
+			manifestOf("AuthorizationPolicy", "identity", "customers", `{}`), "PRV-006 AuthorizationPolicy identity/customers is in two manifests",
 		},
 		{
 			"an object without a namespace", nil,
-			strings.Replace(manifest("AuthorizationPolicy", "x", "a", `{}`), ", namespace: x", "", 1), "PRV-006 the object has no namespace",
+			strings.Replace(manifestOf("AuthorizationPolicy", "x", "a", `{}`), ", namespace: x", "", 1), "PRV-006 the object has no namespace",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,32 +1,42 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"writ.dev/writ/compiler"
 	"writ.dev/writ/compiler/diag"
+	"writ.dev/writ/compiler/gitops"
 	"writ.dev/writ/compiler/prove"
 )
 
 func (a *app) prove() *cobra.Command {
-	var cluster string
+	var cluster, revision string
 	cmd := &cobra.Command{
-		Use:   "prove [DIR]",
-		Short: "Prove that a folder of manifests allows exactly what policies/ says",
+		Use:   "prove [DIR | -]",
+		Short: "Prove that a folder of manifests, or what runs in a cluster, allows exactly what policies/ says",
 		Long: "prove reads the manifests of a folder, out/ unless another is named, and compares what they allow with what\n" +
 			"policies/ says: over all callers, ports, methods and paths, at every place where a cluster enforces something.\n" +
 			"It may be anybody's folder, with a folder for each cluster in it, or one cluster's with --cluster. DIR is taken from where you\n" +
 			"stand, also with -C.\n\n" +
+			"With - it reads what runs in one cluster, as kubectl prints it with -o yaml or -o json: Istio's objects, the Kubernetes Services,\n" +
+			"the pods, and the ConfigMap with the mesh's configuration. What a proof of a folder takes on trust is looked at too: sidecars,\n" +
+			"labels, accounts, ports, settings, and whether the cluster holds what the documents are rendered to. Give all objects of the\n" +
+			"cluster: what is not printed counts as not there.\n\n" +
 			"A build proves its own manifests in the same way, so out/ as a build left it is always proved.",
 		Example: "  writ prove                             # out/ as it lies there\n" +
 			"  writ prove ../manifests                # a folder for each cluster, like ../manifests/eu-1/\n" +
-			"  writ prove --cluster eu-1 ../istio     # all of it is of one cluster",
+			"  writ prove --cluster eu-1 ../istio     # all of it is of one cluster\n" +
+			"  writ prove --cluster eu-1 - <printed   # what runs there\n" +
+			"  writ prove --cluster eu-1 --revision v7 - <printed",
 		Args:              atMostOne,
 		ValidArgsFunction: folders,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -37,30 +47,34 @@ func (a *app) prove() *cobra.Command {
 			if len(args) > 0 {
 				dir = args[0]
 			}
-			return a.runProve(cmd.Context(), dir, cluster)
+			return a.runProve(cmd.Context(), cmd.InOrStdin(), dir, cluster, revision)
 		},
 	}
 	cmd.Flags().StringVar(&cluster, "cluster", "", "the `CLUSTER` that all of the folder's manifests are of")
 	must(cmd.RegisterFlagCompletionFunc("cluster", a.completion(clusterWords)))
+	cmd.Flags().StringVar(&revision, "revision", "", "the git `REVISION` whose policies/ it is proved against (default: what lies there)")
 	return cmd
 }
 
-func (a *app) runProve(ctx context.Context, dir, cluster string) error {
+func (a *app) runProve(ctx context.Context, in io.Reader, dir, cluster, revision string) error {
 	repo, err := a.open()
 	if err != nil {
 		return err
 	}
 	defer repo.Close()
-	folder, name, err := a.folder(repo, dir)
-	if err != nil {
-		return err
+	documents := repo.FS()
+	if revision != "" {
+		if documents, _, err = gitops.Revision(a.dir, revision); err != nil {
+			return err
+		}
 	}
-	defer folder.Close()
-	hear, done := a.progress()
-	p, err := compiler.Prove(ctx, repo.FS(), folder.FS(), compiler.ProveOptions{
-		Options: compiler.Options{AsOf: a.asOf, Progress: hear}, Dir: name, Cluster: cluster,
-	})
-	done()
+	opts := compiler.ProveOptions{Options: compiler.Options{AsOf: a.asOf}, Cluster: cluster}
+	var p *compiler.Proved
+	if dir == "-" {
+		p, err = a.proveLive(ctx, documents, in, opts)
+	} else {
+		p, err = a.proveFolder(ctx, repo, documents, dir, opts)
+	}
 	if err != nil {
 		return err
 	}
@@ -73,6 +87,40 @@ func (a *app) runProve(ctx context.Context, dir, cluster string) error {
 		return errFails
 	}
 	return err
+}
+
+func (a *app) proveFolder(ctx context.Context, repo *os.Root, documents fs.FS, dir string, opts compiler.ProveOptions) (*compiler.Proved, error) {
+	folder, name, err := a.folder(repo, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	hear, done := a.progress()
+	defer done()
+	opts.Dir, opts.Progress = name, hear
+	return compiler.Prove(ctx, documents, folder.FS(), opts)
+}
+
+// largestPrinted is how much of what kubectl prints is read. A document of it has at most 64 MiB.
+const largestPrinted = 512 << 20
+
+func (a *app) proveLive(ctx context.Context, documents fs.FS, in io.Reader, opts compiler.ProveOptions) (*compiler.Proved, error) {
+	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return nil, fmt.Errorf("nothing is piped into %s: pass what kubectl prints, as %s says", a.command("prove -"), a.command("help prove"))
+	}
+	printed, err := io.ReadAll(io.LimitReader(in, largestPrinted+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read standard input: %w", err)
+	case len(printed) > largestPrinted:
+		return nil, fmt.Errorf("standard input has more than %d MiB: print one cluster, and of its pods what matters", largestPrinted>>20)
+	case len(bytes.TrimSpace(printed)) == 0:
+		return nil, errors.New("standard input is empty: pass what kubectl prints with -o yaml")
+	}
+	hear, done := a.progress()
+	defer done()
+	opts.Dir, opts.Progress = "stdin", hear
+	return compiler.ProveLive(ctx, documents, printed, opts)
 }
 
 // folder opens the folder to prove: the repository's out/, or one that the user names from where they stand.

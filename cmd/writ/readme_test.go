@@ -39,6 +39,9 @@ var outputs = map[string]func(t *testing.T, root, command string) string{
 		told, _, _ := strings.Cut(writ(t, root, "prove"), "\n\n") // the first finding
 		return told + "\n"
 	},
+	"writ prove, with a pod that has no sidecar": func(t *testing.T, root, _ string) string {
+		return writReading(t, root, running(t, root), "prove", "--cluster", "eu-1", "-")
+	},
 	"writ build, with the wishlist": func(t *testing.T, root, _ string) string {
 		addWishlist(t, root)
 		return writ(t, root, "build")
@@ -165,8 +168,33 @@ func makeRun(t *testing.T) [][]string {
 // writ runs the command in root and returns what it prints, findings and errors alike.
 func writ(t *testing.T, root string, args ...string) string {
 	t.Helper()
+	return writReading(t, root, "", args...)
+}
+
+// running is what kubectl prints of eu-1: all that is rendered, and a pod.
+func running(t *testing.T, root string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, "out/eu-1/*/*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(data)
+		all.WriteString("---\n")
+	}
+	return all.String() + "apiVersion: v1\nkind: Pod\nmetadata: {name: cartservice-6c5f-x2x7q, namespace: orders, labels: {app: cartservice}}\n" +
+		"spec: {serviceAccountName: cartservice, containers: [{name: server}]}\n"
+}
+
+func writReading(t *testing.T, root, stdin string, args ...string) string {
+	t.Helper()
 	cmd := exec.Command("writ", args...)
-	cmd.Dir = root
+	cmd.Dir, cmd.Stdin = root, strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() > 1 {
 		t.Fatalf("writ %v: %v\n%s", args, err, out)

@@ -20,21 +20,30 @@ func (r *prover) assumptions() []Assumption {
 	for _, alias := range spec.TrustDomainAliases.Items {
 		trust += " with the alias " + alias.Value
 	}
+	seen := func(what string, is bool) Assumption {
+		if is {
+			return Assumption{What: what, Checked: true, By: r.Seen.By}
+		}
+		return Assumption{What: what}
+	}
 	all := []Assumption{
-		{What: "a pod that has the labels of a Service's selector is the Service's, and every pod of the Service has them"},
+		seen("a pod that has the labels of a Service's selector is the Service's, and every pod of the Service has them", r.Seen.Pods),
 		{What: "no pod belongs to two Services: their selectors cannot both hold", Checked: true, By: "rule IDN-004"},
-		{What: "every pod of a Service whose mtls stage is not none has a sidecar, and no call goes past it but those to the agent's own ports: 15020, 15021 and 15090"},
+		seen("every pod of a Service whose mtls stage is not none has a sidecar, and no call goes past it but those to the agent's own ports: 15020, 15021 and 15090", r.Seen.Pods),
+		seen("a Kubernetes Service leads to the ports of pods that its document declares", r.Seen.Services),
 		{What: "the application listens on the target ports that its Service declares, and speaks the protocol that is declared"},
 		{What: "a host of a Service leads to its endpoints in every cluster that the caller's cluster discovers, and to nothing else"},
-		{What: "the cluster holds the objects of its folder, and none besides that could change access"},
+		seen("the cluster holds the objects of its folder, and none besides that could change access", r.Seen.Objects),
 		{What: "no pod is a waypoint or an ambient workload: the data plane is sidecars", Checked: true, By: "the schema of Cluster, dataPlane"},
 		{What: "a workload's key is with its own pods alone, and the mesh's root of trust signs for nobody else"},
-		{What: fmt.Sprintf("%s runs Istio %s with the root namespace %s and pathNormalization %s", c.Name, spec.IstioVersion.Value, c.Mesh.RootNamespace, normalization)},
-		{What: fmt.Sprintf("%s: %s, and peers of other trust domains are %s", c.Name, trust, taken(c))},
+		{What: fmt.Sprintf("%s runs Istio %s", c.Name, spec.IstioVersion.Value)},
+		seen(fmt.Sprintf("%s has the root namespace %s and pathNormalization %s", c.Name, c.Mesh.RootNamespace, normalization), r.Seen.Mesh),
+		seen(fmt.Sprintf("%s: %s", c.Name, trust), r.Seen.Mesh),
+		{What: fmt.Sprintf("%s: peers of other trust domains are %s", c.Name, taken(c))},
 	}
-	all = append(all, Assumption{
-		What: c.Name + ": its mesh configuration has enableAutoMtls on and outboundTrafficPolicy ALLOW_ANY, and its istiod takes one external authorizer for a pod, as Istio has them unless told",
-	})
+	all = append(all,
+		seen(c.Name+": its mesh configuration has enableAutoMtls on and outboundTrafficPolicy ALLOW_ANY, as Istio has them unless told", r.Seen.Mesh),
+		Assumption{What: c.Name + ": its istiod takes one external authorizer for a pod, as Istio does unless told"})
 	if r.tokens {
 		all = append(all, Assumption{
 			What: fmt.Sprintf("no caller in %s sends a token that a RequestAuthentication refuses: such a request is refused whatever is meant", c.Name),

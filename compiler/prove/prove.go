@@ -38,6 +38,16 @@ type Question struct {
 	Files   []File
 	// AsOf is the day to judge dates by, as YYYY-MM-DD.
 	AsOf string
+	Seen Seen
+}
+
+// Seen says what of that which a proof takes on trust somebody has looked at in the cluster.
+type Seen struct {
+	By       string // what was looked at, for people
+	Mesh     bool   // the mesh's settings
+	Services bool   // the ports of Kubernetes Services
+	Pods     bool   // labels, sidecars, accounts
+	Objects  bool   // that these are all objects of the cluster
 }
 
 // Proof is the answer, of one cluster or of several. It holds where none of its findings stops.
@@ -138,7 +148,7 @@ func (p *Proof) Summary() string {
 	if p.Wider+p.Narrower > 0 {
 		verdict = fmt.Sprintf("wider at %d, narrower at %d", p.Wider, p.Narrower)
 	} else if !p.Holds() {
-		verdict = "not proved"
+		verdict = "what else was found stands against it"
 	}
 	return fmt.Sprintf("%s, %s, %s, %s",
 		plural(int64(p.Clusters), "cluster", "clusters"), plural(int64(p.Points), "enforcement point", "enforcement points"),
