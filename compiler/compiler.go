@@ -44,6 +44,9 @@ import (
 	"writ.dev/writ/compiler/syntax"
 )
 
+// APIVersion is the version of the language that documents are written in.
+const APIVersion = syntax.APIVersion
+
 // Options decide which findings fail, and nothing about the output.
 type Options struct {
 	// AsOf is the day to judge dates by, as YYYY-MM-DD.

@@ -122,7 +122,7 @@ func (a *app) runArgoCD(cmd *cobra.Command, f argocdFlags) error {
 			return err
 		}
 	}
-	if err := a.tellArgoCD(f, exists, current, before, after); err != nil {
+	if err := a.tellArgoCD(f, current, before, after); err != nil {
 		return err
 	}
 	if f.check && !current {
@@ -140,7 +140,7 @@ func (a *app) admits(ctx context.Context, fsys fs.FS) (*compiler.Result, error) 
 	return r, err
 }
 
-func (a *app) tellArgoCD(f argocdFlags, exists, current bool, before, after []byte) error {
+func (a *app) tellArgoCD(f argocdFlags, current bool, before, after []byte) error {
 	switch {
 	case a.format == formatJSON:
 		return a.json(argocdDocument{argocd.Path, string(after), current, f.write && !current})
