@@ -66,6 +66,8 @@ lint: ## look at format, Go code and workflows
 	go vet ./...
 	$(GOLANGCI_LINT) run ./...
 	cd compiler/conformance && go vet ./... && $(GOLANGCI_LINT) run --config ../../.golangci.yml ./...
+	cd compiler/conformance/argocd && $(GOLANGCI_LINT) run --config ../../../.golangci.yml ./...
+	cd cmd/dist && $(GOLANGCI_LINT) run --config ../../.golangci.yml ./...
 	$(ACTIONLINT) -shellcheck= -pyflakes=
 
 .PHONY: fmt
@@ -95,6 +97,18 @@ fuzz: ## run every fuzz target that FUZZ=<pattern> names, all unless said, for F
 			go test "$$dir" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); \
 		done; \
 	done
+
+.PHONY: dist
+dist: ## make the archives of a release in bin/dist, for every platform, of the last commit
+	cd cmd/dist && go run . -C ../..
+
+.PHONY: distcheck
+distcheck: ## hold what a release is made of: the same bytes twice, licences, go install; DIST_ALL=1 for every platform
+	cd cmd/dist && go test -count=1 -timeout 1h ./...
+
+.PHONY: argocd
+argocd: ## hold what writ argocd writes against Argo CD's own code
+	cd compiler/conformance/argocd && go test -count=1 -timeout 1h ./...
 
 .PHONY: clean
 clean: ## remove what make build built
