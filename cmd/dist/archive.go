@@ -50,7 +50,7 @@ func (d *dist) archive(ctx context.Context, platform, temp, made string, common 
 		file{name, data, 0o755}, file{"LICENSES.txt", licences(modules), 0o644}, file{"writ.cdx.json", bill, 0o644})
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	base := fmt.Sprintf("writ_%s_%s_%s", version, system, arch)
-	packed, ext, err := pack(system, base, files, committed)
+	packed, ext, err := pack(system, files, committed)
 	if err != nil {
 		return "", 0, err
 	}
@@ -75,21 +75,21 @@ func (d *dist) stamp(binary string) (version string, committed time.Time, err er
 	return "", committed, errors.New("the Go command wrote no commit into it; is this a git repository?")
 }
 
-// pack puts the files into a folder of an archive: a zip for Windows, a tarball for the others.
-func pack(system, folder string, files []file, at time.Time) (data []byte, ext string, err error) {
+// pack puts the files into an archive: a zip for Windows, a tarball for the others.
+func pack(system string, files []file, at time.Time) (data []byte, ext string, err error) {
 	var out bytes.Buffer
 	if system == "windows" {
-		err = packZip(&out, folder, files, at)
+		err = packZip(&out, files, at)
 		return out.Bytes(), ".zip", err
 	}
-	err = packTar(&out, folder, files, at)
+	err = packTar(&out, files, at)
 	return out.Bytes(), ".tar.gz", err
 }
 
-func packZip(to io.Writer, folder string, files []file, at time.Time) error {
+func packZip(to io.Writer, files []file, at time.Time) error {
 	w := zip.NewWriter(to)
 	for _, f := range files {
-		header := &zip.FileHeader{Name: folder + "/" + f.name, Method: zip.Deflate, Modified: at}
+		header := &zip.FileHeader{Name: f.name, Method: zip.Deflate, Modified: at}
 		header.SetMode(f.mode)
 		entry, err := w.CreateHeader(header)
 		if err == nil {
@@ -102,7 +102,7 @@ func packZip(to io.Writer, folder string, files []file, at time.Time) error {
 	return w.Close()
 }
 
-func packTar(to io.Writer, folder string, files []file, at time.Time) error {
+func packTar(to io.Writer, files []file, at time.Time) error {
 	compressed, err := gzip.NewWriterLevel(to, gzip.BestCompression)
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ func packTar(to io.Writer, folder string, files []file, at time.Time) error {
 	w := tar.NewWriter(compressed)
 	for _, f := range files {
 		err := w.WriteHeader(&tar.Header{
-			Typeflag: tar.TypeReg, Name: folder + "/" + f.name, Mode: int64(f.mode), Size: int64(len(f.data)), ModTime: at, Format: tar.FormatUSTAR,
+			Typeflag: tar.TypeReg, Name: f.name, Mode: int64(f.mode), Size: int64(len(f.data)), ModTime: at, Format: tar.FormatUSTAR,
 		})
 		if err == nil {
 			_, err = w.Write(f.data)

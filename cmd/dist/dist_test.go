@@ -155,20 +155,19 @@ func version(t *testing.T, binary string) (v struct {
 	return v
 }
 
-// unpack reads an archive whose files lie in one folder of its name.
+// unpack reads an archive.
 func unpack(t *testing.T, name string, data []byte) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
 	add := func(entry string, r io.Reader) {
-		rest, ok := strings.CutPrefix(entry, strings.TrimSuffix(strings.TrimSuffix(name, ".zip"), ".tar.gz")+"/")
-		if !ok || path.Clean(rest) != rest || strings.HasPrefix(rest, "..") {
+		if path.Clean(entry) != entry || strings.HasPrefix(entry, "..") || path.IsAbs(entry) {
 			t.Errorf("%s has %q", name, entry)
 		}
 		data, err := io.ReadAll(r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		files[rest] = data
+		files[entry] = data
 	}
 	if strings.HasSuffix(name, ".zip") {
 		archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
@@ -206,11 +205,11 @@ func TestBothKindsOfArchivesAreTheSameAgain(t *testing.T) {
 	files := []file{{"a", []byte("a"), 0o644}, {"b/writ", []byte("b"), 0o755}}
 	at := time.Date(2026, 11, 23, 22, 0, 1, 0, time.UTC)
 	for _, system := range []string{"windows", "linux"} {
-		one, ext, err := pack(system, "writ_1", files, at)
+		one, ext, err := pack(system, files, at)
 		if err != nil {
 			t.Fatal(err)
 		}
-		other, _, err := pack(system, "writ_1", files, at.In(time.FixedZone("", 3600)).UTC())
+		other, _, err := pack(system, files, at.In(time.FixedZone("", 3600)).UTC())
 		if err != nil || !bytes.Equal(one, other) {
 			t.Errorf("%s: %v", system, err)
 		}
