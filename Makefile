@@ -1,4 +1,4 @@
-# `make` says what there is. Nothing here needs more of the network than Go modules.
+# `make` says what there is. Nothing here needs more of the network than Go modules, and distcheck a little of PyPI.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash

@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,9 +29,19 @@ import (
 func clone(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "of", "writ")
-	command(t, ".", nil, "git", "clone", "-q", "../..", dir)
+	command(t, ".", nil, "git", "clone", "-q", "--no-checkout", "../..", dir)
+	command(t, dir, nil, "git", "checkout", "-q", "--detach", head())
 	return dir
 }
+
+// head is the last commit when the tests begin.
+var head = sync.OnceValue(func() string {
+	out, err := exec.Command("git", "rev-parse", "HEAD").Output()
+	if err != nil {
+		panic(err)
+	}
+	return strings.TrimSpace(string(out))
+})
 
 func command(t *testing.T, dir string, env []string, name string, args ...string) string {
 	t.Helper()
@@ -138,7 +149,7 @@ func holdArchive(t *testing.T, name string, data []byte, sums string) {
 		t.Fatal(err)
 	}
 	v := version(t, file)
-	if v.Modified || v.Revision == "" || v.Revision != strings.TrimSpace(command(t, "../..", nil, "git", "rev-parse", "HEAD")) || !strings.HasPrefix(name, "writ_"+strings.TrimPrefix(v.Version, "v")+"_") {
+	if v.Modified || v.Revision != head() || !strings.HasPrefix(name, "writ_"+strings.TrimPrefix(v.Version, "v")+"_") {
 		t.Errorf("%s says that it is %+v", name, v)
 	}
 }

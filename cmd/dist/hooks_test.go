@@ -41,13 +41,12 @@ func preCommit(t *testing.T) string {
 // TestTheHooksRun in a repository that somebody has just begun, built by pre-commit from a clone of this one.
 func TestTheHooksRun(t *testing.T) {
 	program, source := preCommit(t), clone(t)
-	revision := strings.TrimSpace(command(t, source, nil, "git", "rev-parse", "HEAD"))
 	writ := filepath.Join(t.TempDir(), "writ")
 	command(t, source, nil, "go", "build", "-o", writ, "./cmd/writ")
 	repo := t.TempDir()
 	command(t, repo, nil, writ, "init")
 	command(t, repo, nil, writ, "build")
-	config := "repos:\n  - repo: " + source + "\n    rev: " + revision + "\n    hooks: [{id: writ-check}, {id: writ-fmt}]\n"
+	config := "repos:\n  - repo: " + source + "\n    rev: " + head() + "\n    hooks: [{id: writ-check}, {id: writ-fmt}]\n"
 	save := func(name, text string) {
 		t.Helper()
 		if err := os.WriteFile(filepath.Join(repo, name), []byte(text), 0o644); err != nil {
