@@ -210,6 +210,39 @@ func unpack(t *testing.T, name string, data []byte) map[string][]byte {
 	}
 }
 
+// TestAReleaseHasItsTag, and is of a commit with nothing beside it.
+func TestAReleaseHasItsTag(t *testing.T) {
+	source, out := clone(t), filepath.Join(t.TempDir(), "dist")
+	told, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer told.Close()
+	command(t, source, nil, "git", "tag", "v0.9.7")
+	run := func(version string) error {
+		d := dist{Source: source, Out: out, Version: version, Platforms: []string{runtime.GOOS + "/" + runtime.GOARCH}, Told: told}
+		return d.run(t.Context())
+	}
+	if err := run("v0.9.8"); err == nil || !strings.Contains(err.Error(), "this is v0.9.7, not v0.9.8") {
+		t.Errorf("another tag: %v", err)
+	}
+	if found, _ := filepath.Glob(out); found != nil {
+		t.Error("it left something behind")
+	}
+	if err := run("v0.9.7"); err != nil {
+		t.Error(err)
+	}
+	if found, _ := filepath.Glob(filepath.Join(out, "writ_0.9.7_*")); len(found) != 1 {
+		t.Errorf("there is %v", found)
+	}
+	if err := os.WriteFile(filepath.Join(source, "cmd/writ/more.go"), []byte("package main\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := run("v0.9.7"); err == nil || !strings.Contains(err.Error(), "this is v0.9.7+dirty, not v0.9.7") {
+		t.Errorf("something beside the commit: %v", err)
+	}
+}
+
 // TestBothKindsOfArchivesAreTheSameAgain: no time but the commit's, no owner, no order but that of names.
 func TestBothKindsOfArchivesAreTheSameAgain(t *testing.T) {
 	t.Parallel()
