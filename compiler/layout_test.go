@@ -45,6 +45,7 @@ var layout = map[string][]string{
 	"compiler/naive":    {"compiler/syntax"},
 	"compiler/mutation": {},
 	"compiler/gitops":   {},
+	"compiler/github":   {},
 	"compiler/format":   {"compiler/diag", "compiler/parallel", "compiler/syntax"},
 	// What the law and its vocabularies say, whatever documents say.
 	"compiler/privacy/vocabulary": {},
@@ -56,7 +57,7 @@ var layout = map[string][]string{
 		"compiler/privacy", "compiler/privacy/vocabulary", "compiler/weaken", "compiler/codeowners", "compiler/argocd", "compiler/report", "compiler/live", "compiler/prove/manifest",
 	},
 	"compiler/lsp": {"schema", "compiler", "compiler/diag"},
-	"cmd/writ":     {"schema", "compiler", "compiler/argocd", "compiler/codeowners", "compiler/diag", "compiler/diff", "compiler/emit", "compiler/format", "compiler/gitops", "compiler/lsp", "compiler/prove", "compiler/query"},
+	"cmd/writ":     {"schema", "compiler", "compiler/argocd", "compiler/codeowners", "compiler/diag", "compiler/diff", "compiler/emit", "compiler/format", "compiler/github", "compiler/gitops", "compiler/lsp", "compiler/prove", "compiler/query"},
 	// Nothing that generates or measures is linked into writ.
 	"cmd/estategen":        {"cmd/estategen/estate"},
 	"cmd/estategen/estate": {},

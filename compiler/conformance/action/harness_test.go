@@ -296,3 +296,12 @@ func parse(t *testing.T, out []byte) *outcome {
 	}
 	return o
 }
+
+// check runs the check against main, and returns what it says.
+func (r *repo) check(args ...string) string {
+	r.t.Helper()
+	cmd := exec.Command(built.writ, append([]string{"check", "--base", "main"}, args...)...)
+	cmd.Dir, cmd.Env = r.dir, environment()
+	out, _ := cmd.CombinedOutput()
+	return string(out)
+}
