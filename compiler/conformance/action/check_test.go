@@ -25,6 +25,7 @@ func pullRequest(number int) map[string]any {
 }
 
 func TestCleanChange(t *testing.T) {
+	t.Parallel()
 	r := begin(t)
 	r.git("checkout", "-q", "-b", "change")
 	r.replace("policies/teams/shop/checkout.yaml", "labels for parcels are printed at checkout", "labels are printed")
@@ -50,6 +51,7 @@ func wrong(r *repo) {
 }
 
 func TestFindingStandsOnItsLine(t *testing.T) {
+	t.Parallel()
 	r := begin(t)
 	wrong(r)
 	f := newForge(t)
@@ -77,6 +79,7 @@ func TestFindingStandsOnItsLine(t *testing.T) {
 }
 
 func TestOutBehindIsAPatch(t *testing.T) {
+	t.Parallel()
 	r := begin(t)
 	r.git("checkout", "-q", "-b", "change")
 	r.replace("policies/teams/identity/customers.yaml", "targetPort: 8080", "targetPort: 8081")
@@ -98,6 +101,7 @@ func TestOutBehindIsAPatch(t *testing.T) {
 }
 
 func TestEventsAreJudgedByTheirBase(t *testing.T) {
+	t.Parallel()
 	r := begin(t)
 	first := r.head()
 	r.replace("policies/teams/shop/checkout.yaml", "endpoints: [read-address]", "endpoints: [read-adress]")
@@ -136,6 +140,7 @@ func TestEventsAreJudgedByTheirBase(t *testing.T) {
 
 // TestPublishedIsRenderedInMemory: where out/ is no part of a change, nobody misses it in one.
 func TestPublishedIsRenderedInMemory(t *testing.T) {
+	t.Parallel()
 	r := begin(t)
 	r.replace("policies/platform/meshes/prod.yaml", "spec:\n", "spec:\n  delivery: published\n")
 	r.git("rm", "-rq", "out")
@@ -152,6 +157,7 @@ func TestPublishedIsRenderedInMemory(t *testing.T) {
 
 // TestBuiltFromSource: without a cache the action builds writ from its own commit.
 func TestBuiltFromSource(t *testing.T) {
+	t.Parallel()
 	r := begin(t)
 	wrong(r)
 	f := newForge(t)
@@ -163,6 +169,7 @@ func TestBuiltFromSource(t *testing.T) {
 
 // TestReleaseIsTakenByItsDigest: an archive with other bytes is not unpacked.
 func TestReleaseIsTakenByItsDigest(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	archive := filepath.Join(folder, "v1.2.3", fmt.Sprintf("writ_1.2.3_linux_%s.tar.gz", runtime.GOARCH))
 	if err := os.Mkdir(filepath.Dir(archive), 0o755); err != nil {

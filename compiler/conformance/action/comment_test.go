@@ -56,6 +56,7 @@ func (h *hub) comment(r *repo, payload map[string]any) *outcome {
 }
 
 func TestOneCommentIsKept(t *testing.T) {
+	t.Parallel()
 	h := newHub(t)
 	r, review := reviewed(t)
 	h.keep("writ", map[string][]byte{"review.json": review, "out.patch": []byte("x")})

@@ -17,7 +17,7 @@ import (
 const ref = "5f0c7e6f0c6f8a3e5a9d1c2b7f4e3d2c1b0a9f8e"
 
 // built are the programs that the tests run.
-var built struct{ act, writ, folder string }
+var built struct{ act, writ, source, folder string }
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -29,15 +29,59 @@ func TestMain(m *testing.M) {
 		built.folder = folder
 		built.act, built.writ = filepath.Join(folder, "act"), filepath.Join(folder, "bin", "writ")
 		for _, b := range []struct{ dir, to, of string }{{".", built.act, "github.com/nektos/act"}, {root(), built.writ, "./cmd/writ"}} {
-			cmd := exec.Command("go", "build", "-o", b.to, b.of)
+			cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", b.to, b.of)
 			cmd.Dir = b.dir
 			if out, err := cmd.CombinedOutput(); err != nil {
 				fmt.Fprintf(os.Stderr, "build %s: %v\n%s", b.of, err, out)
 				return 1
 			}
 		}
+		built.source = filepath.Join(folder, "source")
+		if err := copySource(built.source); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 		return m.Run()
 	}())
+}
+
+// copySource makes what GitHub unpacks of the commit that the workflows pin, without what no action needs: act copies all of it for
+// every step.
+func copySource(to string) error {
+	for _, dir := range []string{".github/actions", "cmd/writ", "compiler", "schema"} {
+		err := filepath.WalkDir(filepath.Join(root(), dir), func(p string, d os.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			rel, _ := filepath.Rel(root(), p)
+			switch {
+			case d.IsDir() && (d.Name() == "testdata" || d.Name() == "conformance"):
+				return filepath.SkipDir
+			case d.IsDir():
+				return os.MkdirAll(filepath.Join(to, rel), 0o755)
+			case strings.HasSuffix(p, "_test.go"):
+				return nil
+			}
+			data, err := os.ReadFile(p)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(to, rel), data, 0o644)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		data, err := os.ReadFile(filepath.Join(root(), name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(to, name), data, 0o644)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // root is the root of writ's own repository.
@@ -188,7 +232,7 @@ func (f *forge) run(r *repo, workflow, event string, payload map[string]any) *ou
 	args := []string{
 		event, "-e", file, "-W", ".github/workflows/" + workflow, "-P", "ubuntu-24.04=-self-hosted", "--no-cache-server", "--json",
 		"--env", "ARTIFACTS=" + f.artifacts, "--env", "GITHUB_RUN_ID=" + f.runID, "--env", "CACHE=" + f.cache(),
-		"--local-repository", "writ-dev/writ@" + ref + "=" + root(),
+		"--local-repository", "writ-dev/writ@" + ref + "=" + built.source,
 	}
 	if f.api != "" {
 		args = append(args, "--env", "GITHUB_API_URL="+f.api, "--env", "GITHUB_SERVER_URL="+f.api, "--env", "GITHUB_REPOSITORY=shop/access")
