@@ -41,7 +41,12 @@ mkdir "$work/reports"
 code=0
 writ -C "$DIR" check ${BASE:+--base "$BASE"} --format github \
 	--format "sarif=$work/writ.sarif" --format "summary=$work/summary.md" --format "markdown=$work/comment.md" \
-	--format "review=$work/reports/review.json" --format "patch=$work/reports/out.patch" || code=$?
+	--format "review=$work/reports/review.json" --format "patch=$work/reports/out.patch" 2>"$work/errors" || code=$?
+# What writ prints of an error may quote somebody: the runner is to find no command in it.
+word=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+echo "::stop-commands::$word"
+cat "$work/errors"
+printf '\n::%s::\n' "$word"
 
 case "$code" in
 0) result=clean ;;

@@ -66,7 +66,7 @@ func copySource(to string) error {
 			if err != nil {
 				return err
 			}
-			return os.WriteFile(filepath.Join(to, rel), data, 0o644)
+			return os.WriteFile(filepath.Join(to, rel), data, mode(d))
 		})
 		if err != nil {
 			return err
@@ -91,6 +91,14 @@ func root() string {
 		panic(err)
 	}
 	return dir
+}
+
+// mode keeps what can be run so.
+func mode(d os.DirEntry) os.FileMode {
+	if info, err := d.Info(); err == nil {
+		return info.Mode().Perm()
+	}
+	return 0o644
 }
 
 // repo is a clone that somebody works in.
@@ -194,7 +202,9 @@ type forge struct {
 	secrets   []string // NAME=value
 	vars      []string
 	uncached  bool
-	runID     string
+	// remote is what actions/checkout clones where it names a branch, and at the commit that it finds there, the tip unless said.
+	remote, at string
+	runID      string
 }
 
 func newForge(t *testing.T) *forge {
@@ -232,6 +242,7 @@ func (f *forge) run(r *repo, workflow, event string, payload map[string]any) *ou
 	args := []string{
 		event, "-e", file, "-W", ".github/workflows/" + workflow, "-P", "ubuntu-24.04=-self-hosted", "--no-cache-server", "--json",
 		"--env", "ARTIFACTS=" + f.artifacts, "--env", "GITHUB_RUN_ID=" + f.runID, "--env", "CACHE=" + f.cache(),
+		"--env", "REMOTE=" + f.remote, "--env", "AT=" + f.at,
 		"--local-repository", "writ-dev/writ@" + ref + "=" + built.source,
 	}
 	if f.api != "" {
@@ -279,8 +290,8 @@ func goEnv(t *testing.T, name string) string {
 // actionsOf are the stand-ins for the actions of others, at the commits that the workflows and our actions pin.
 func actionsOf(t *testing.T, r *repo) []string {
 	t.Helper()
-	stand := map[string]string{"actions/checkout": ""}
-	for _, name := range []string{"upload-artifact", "download-artifact", "cache", "setup-go"} {
+	stand := map[string]string{}
+	for _, name := range []string{"checkout", "upload-artifact", "download-artifact", "cache", "setup-go"} {
 		stand["actions/"+name] = filepath.Join(root(), "compiler/conformance/action/testdata/actions", name)
 	}
 	stand["github/codeql-action"] = filepath.Join(root(), "compiler/conformance/action/testdata/actions")
