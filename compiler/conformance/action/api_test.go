@@ -43,7 +43,7 @@ type hub struct {
 	pushes map[string]string // tokens that may push, and as whom
 }
 
-const token = "ghs_0123456789"
+const secret = "ghs_0123456789"
 
 // description is GitHub's of its API, as npm has it, loaded once.
 var description = sync.OnceValues(func() (*openapi3.T, error) {
@@ -132,7 +132,7 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	call := r.Method + " " + r.URL.Path
 	h.calls = append(h.calls, call)
-	if r.Header.Get("Authorization") != "Bearer "+token {
+	if r.Header.Get("Authorization") != "Bearer "+secret {
 		say(w, http.StatusUnauthorized, map[string]any{"message": "Bad credentials"})
 		return
 	}

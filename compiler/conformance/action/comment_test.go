@@ -51,7 +51,7 @@ func reviewed(t *testing.T) (*repo, []byte) {
 
 func (h *hub) comment(r *repo, payload map[string]any) *outcome {
 	f := newForge(h.t)
-	f.api, f.secrets = h.url, []string{"GITHUB_TOKEN=" + token}
+	f.api, f.secrets = h.url, []string{"GITHUB_TOKEN=" + secret}
 	return f.run(r, "writ-comment.yml", "workflow_run", payload)
 }
 

@@ -317,6 +317,31 @@ func actionsOf(t *testing.T, r *repo) []string {
 	return all
 }
 
+// readAnnotation reads a command as GitHub's runner does, which ends the properties at the first colons:
+// https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs. act ends them at the last.
+func readAnnotation(raw string) annotation {
+	unescape := func(s string) string {
+		for _, pair := range [][2]string{{"%0D", "\r"}, {"%0A", "\n"}, {"%3A", ":"}, {"%2C", ","}, {"%25", "%"}} {
+			s = strings.ReplaceAll(s, pair[0], pair[1])
+		}
+		return s
+	}
+	command, message, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(raw), "::"), "::")
+	level, rest, _ := strings.Cut(command, " ")
+	a := annotation{level: level, message: unescape(message)}
+	for property := range strings.SplitSeq(rest, ",") {
+		switch name, value, _ := strings.Cut(property, "="); name {
+		case "file":
+			a.file = unescape(value)
+		case "line":
+			a.line = value
+		case "title":
+			a.title = unescape(value)
+		}
+	}
+	return a
+}
+
 // parse reads act's log.
 func parse(t *testing.T, out []byte) *outcome {
 	t.Helper()
@@ -326,8 +351,7 @@ func parse(t *testing.T, out []byte) *outcome {
 	scan.Buffer(nil, 64<<20)
 	for scan.Scan() {
 		var line struct {
-			JobID, JobResult, Command, Arg, Content, Name, Msg string
-			KvPairs                                            map[string]string
+			JobID, JobResult, Command, Arg, Content, Name, Msg, Raw string
 		}
 		if json.Unmarshal(scan.Bytes(), &line) != nil {
 			o.log += scan.Text() + "\n"
@@ -339,7 +363,7 @@ func parse(t *testing.T, out []byte) *outcome {
 		}
 		switch line.Command {
 		case "error", "warning", "notice":
-			o.annotations = append(o.annotations, annotation{line.Command, line.KvPairs["file"], line.KvPairs["line"], line.KvPairs["title"], line.Arg})
+			o.annotations = append(o.annotations, readAnnotation(line.Raw))
 		case "summary":
 			if !summaries[line.Content] {
 				summaries[line.Content] = true

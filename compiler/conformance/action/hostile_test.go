@@ -34,13 +34,13 @@ func (h *hub) direct(payload map[string]any, env ...string) (int, string) {
 		h.t.Fatal(err)
 	}
 	cmd := exec.Command(built.writ, "comment")
-	cmd.Env = environment(append([]string{"GITHUB_API_URL=" + h.url, "GITHUB_TOKEN=" + token, "GITHUB_EVENT_PATH=" + event}, env...)...)
+	cmd.Env = environment(append([]string{"GITHUB_API_URL=" + h.url, "GITHUB_TOKEN=" + secret, "GITHUB_EVENT_PATH=" + event}, env...)...)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		h.t.Fatal(err)
 	}
-	if strings.Contains(string(out), token) {
+	if strings.Contains(string(out), secret) {
 		h.t.Errorf("the token is told: %s", out)
 	}
 	return cmd.ProcessState.ExitCode(), string(out)
