@@ -43,6 +43,10 @@ conformance: ## hold the evaluator of policies against Istio's own compiler: CLA
 e2e: ## hold the example against real Envoys, istiods, API servers and Argo CD in a network of its own; needs root, and minutes
 	cd compiler/conformance && E2E=1 go test -count=1 -timeout 2h -v ./e2e
 
+.PHONY: action
+action: ## run the workflows that people copy, by act and against a GitHub of its own
+	cd compiler/conformance/action && go test -count=1 -timeout 20m ./...
+
 .PHONY: mutants
 mutants: ## plant mistakes into the evaluator of policies, one at a time; the corpus has to tell each
 	cd compiler/conformance && MUTANTS=1 go test -count=1 -timeout 1h -run '^TestMutantsDie$$' .
@@ -68,6 +72,7 @@ lint: ## look at format, Go code and workflows
 	cd compiler/conformance && go vet ./... && $(GOLANGCI_LINT) run --config ../../.golangci.yml ./...
 	cd compiler/conformance/argocd && $(GOLANGCI_LINT) run --config ../../../.golangci.yml ./...
 	cd cmd/dist && $(GOLANGCI_LINT) run --config ../../.golangci.yml ./...
+	cd compiler/conformance/action && go vet ./... && $(GOLANGCI_LINT) run --config ../../../.golangci.yml ./...
 	$(ACTIONLINT) -shellcheck= -pyflakes=
 
 .PHONY: fmt

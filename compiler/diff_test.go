@@ -6,12 +6,12 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"writ.dev/writ/compiler/diag"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 	"pgregory.net/rapid"
 
+	"writ.dev/writ/compiler/diag"
 	"writ.dev/writ/compiler/diff"
 	"writ.dev/writ/compiler/model"
 )

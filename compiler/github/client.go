@@ -43,7 +43,7 @@ func New(api, token string) (*Client, error) {
 	if err != nil || u.Host == "" || u.User != nil {
 		return nil, fmt.Errorf("%q is no address of an API", api)
 	}
-	if u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
 		return nil, fmt.Errorf("%q is not https, and the token would be sent in the clear", api)
 	}
 	if token == "" {

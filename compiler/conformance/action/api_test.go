@@ -275,8 +275,8 @@ func (h *hub) serveGit(w http.ResponseWriter, r *http.Request) {
 	http.StripPrefix("/shop", &backend).ServeHTTP(w, r)
 }
 
-// keep makes an artifact of files.
-func (h *hub) keep(name string, files map[string][]byte) {
+// keep makes the artifact of files.
+func (h *hub) keep(files map[string][]byte) {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for file, data := range files {
@@ -292,5 +292,5 @@ func (h *hub) keep(name string, files map[string][]byte) {
 		h.t.Fatal(err)
 	}
 	id := int64(100 + len(h.artifacts))
-	h.artifacts[id], h.named[id] = b.Bytes(), name
+	h.artifacts[id], h.named[id] = b.Bytes(), "writ"
 }

@@ -70,7 +70,7 @@ func (h *hub) carryAt(r *repo, event, branch, at string, secrets ...string) *out
 	h.t.Helper()
 	f := newForge(h.t)
 	f.api, f.secrets, f.remote, f.at = h.url, secrets, filepath.Join(h.git, "access.git"), at
-	payload := pullRequest(1)
+	payload := pullRequest()
 	pull := payload["pull_request"].(map[string]any)
 	pull["head"].(map[string]any)["ref"] = branch
 	if event != "pull_request" {
@@ -104,7 +104,7 @@ func (r *repo) green(branch string) {
 	r.git("checkout", "-q", "-B", "main", "origin/main")
 	r.git("branch", "-q", "-f", branch, "origin/"+branch)
 	r.merged(branch)
-	if o := newForge(r.t).run(r, "writ.yml", "pull_request", pullRequest(1)); o.jobs["check"] != "success" {
+	if o := newForge(r.t).run(r, "writ.yml", "pull_request", pullRequest()); o.jobs["check"] != "success" {
 		r.t.Errorf("%s: %v\n%s", branch, o.jobs, o.log)
 	}
 }
@@ -172,7 +172,7 @@ func TestTwoThatMergeCleanlyAndWrong(t *testing.T) {
 	// What the check says of the second.
 	r.git("branch", "-q", "-f", "metrics", "origin/metrics")
 	r.merged("metrics")
-	o := newForge(t).run(r, "writ.yml", "pull_request", pullRequest(1))
+	o := newForge(t).run(r, "writ.yml", "pull_request", pullRequest())
 	if o.jobs["check"] != "failure" || o.outputs["behind"] != "true" {
 		t.Fatalf("the merge was not behind: %v %v\n%s", o.jobs, o.outputs, o.log)
 	}
@@ -239,7 +239,7 @@ func TestCarryStepsBack(t *testing.T) {
 	// A fork is left alone.
 	f := newForge(t)
 	f.secrets = []string{"WRIT_TOKEN=writer"}
-	payload := pullRequest(1)
+	payload := pullRequest()
 	payload["pull_request"].(map[string]any)["head"].(map[string]any)["repo"] = map[string]any{"full_name": "stranger/access"}
 	f.api = h.url
 	if o := f.run(r, "writ-out.yml", "pull_request", payload); o.jobs["carry"] == "failure" || strings.Contains(o.log, "setup") {
@@ -257,5 +257,43 @@ func TestCarryStepsBack(t *testing.T) {
 	}
 	if now := r.git("--git-dir="+filepath.Join(h.git, "access.git"), "rev-parse", "beta"); now != before {
 		t.Errorf("beta was touched: %s", now)
+	}
+}
+
+// TestTwoMeetPublished: pull requests touch policies/ alone, so that nothing conflicts; the job after each merge writes out/.
+func TestTwoMeetPublished(t *testing.T) {
+	t.Parallel()
+	h, r := estate(t, true)
+	if o := h.carry(r, "push", "main", "WRIT_TOKEN=writer"); o.jobs["carry"] != "success" || o.outputs["commit"] == "" {
+		t.Fatalf("%v %v\n%s", o.jobs, o.outputs, o.log)
+	}
+	r.git("fetch", "-q", "origin")
+	r.reader("alpha", "origin/main", false)
+	r.reader("beta", "origin/main", false)
+	for _, branch := range []string{"alpha", "beta"} {
+		r.green(branch)
+		if o := h.carry(r, "pull_request", branch, "WRIT_TOKEN=writer"); o.jobs["carry"] != "success" || o.outputs["commit"] != "" {
+			t.Errorf("%s: %v %v\n%s", branch, o.jobs, o.outputs, o.log)
+		}
+	}
+	r.merge("alpha")
+	first := r.git("rev-parse", "origin/main")
+	r.merge("beta")
+	// The job of the first merge comes late: main has moved on, and the second's does it all.
+	if o := h.carryAt(r, "push", "main", first, "WRIT_TOKEN=writer"); o.jobs["carry"] != "success" || o.outputs["commit"] != "" {
+		t.Errorf("%v %v\n%s", o.jobs, o.outputs, o.log)
+	}
+	if o := h.carry(r, "push", "main", "WRIT_TOKEN=writer"); o.jobs["carry"] != "success" || o.outputs["commit"] == "" {
+		t.Errorf("%v %v\n%s", o.jobs, o.outputs, o.log)
+	}
+	r.git("checkout", "-q", "--detach", "origin/main")
+	if said := r.writ("build"); !strings.Contains(said, "out/: 0 written, 0 removed") {
+		t.Error(said)
+	}
+	policy := r.read("out/prod-1/identity/authorizationpolicy-customers.yaml")
+	for _, reader := range []string{"alpha", "beta", "checkout"} {
+		if !strings.Contains(policy, "/sa/"+reader) {
+			t.Errorf("no %s: %s", reader, policy)
+		}
 	}
 }

@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-func pullRequest(number int) map[string]any {
+func pullRequest() map[string]any {
+	const number = 1
 	return map[string]any{
 		"action": "opened", "number": number,
 		"pull_request": map[string]any{
@@ -32,7 +33,7 @@ func TestCleanChange(t *testing.T) {
 	r.writ("build")
 	r.commit("say it shorter")
 	r.merged("change")
-	o := newForge(t).run(r, "writ.yml", "pull_request", pullRequest(1))
+	o := newForge(t).run(r, "writ.yml", "pull_request", pullRequest())
 	if o.jobs["check"] != "success" || o.outputs["result"] != "clean" || len(o.annotations) > 0 {
 		t.Errorf("%v %v %v\n%s", o.jobs, o.outputs, o.annotations, o.log)
 	}
@@ -55,7 +56,7 @@ func TestFindingStandsOnItsLine(t *testing.T) {
 	r := begin(t)
 	wrong(r)
 	f := newForge(t)
-	o := f.run(r, "writ.yml", "pull_request", pullRequest(1))
+	o := f.run(r, "writ.yml", "pull_request", pullRequest())
 	if o.jobs["check"] != "failure" || o.outputs["result"] != "findings" || o.outputs["behind"] != "false" {
 		t.Errorf("%v %v\n%s", o.jobs, o.outputs, o.log)
 	}
@@ -87,7 +88,7 @@ func TestOutBehindIsAPatch(t *testing.T) {
 	r.merged("change")
 	f := newForge(t)
 	// A fork has the same rights here: to read, and no secret.
-	o := f.run(r, "writ.yml", "pull_request", pullRequest(1))
+	o := f.run(r, "writ.yml", "pull_request", pullRequest())
 	if o.jobs["check"] != "failure" || o.outputs["behind"] != "true" || len(o.annotations) != 1 {
 		t.Fatalf("%v %v %v\n%s", o.jobs, o.outputs, o.annotations, o.log)
 	}
@@ -95,7 +96,7 @@ func TestOutBehindIsAPatch(t *testing.T) {
 	r.git("apply", filepath.Join(f.artifacts, "777", "writ", "out.patch"))
 	r.commit("build")
 	r.merged("change")
-	if o := newForge(t).run(r, "writ.yml", "pull_request", pullRequest(1)); o.jobs["check"] != "success" {
+	if o := newForge(t).run(r, "writ.yml", "pull_request", pullRequest()); o.jobs["check"] != "success" {
 		t.Errorf("after the patch: %v\n%s", o.jobs, o.log)
 	}
 }
@@ -122,7 +123,7 @@ func TestEventsAreJudgedByTheirBase(t *testing.T) {
 		{"a push that brings it", "push", map[string]any{"ref": "refs/heads/main", "before": first, "after": third}, "failure"},
 		{"a push behind it", "push", map[string]any{"ref": "refs/heads/main", "before": second, "after": third}, "success"},
 		{"a new branch", "push", map[string]any{"ref": "refs/heads/main", "before": strings.Repeat("0", 40), "after": third}, "failure"},
-		{"a head that is no merge", "pull_request", pullRequest(1), "failure"},
+		{"a head that is no merge", "pull_request", pullRequest(), "failure"},
 	}
 	for _, test := range tests {
 		test.payload["repository"] = main
@@ -149,7 +150,7 @@ func TestPublishedIsRenderedInMemory(t *testing.T) {
 	r.replace("policies/teams/identity/customers.yaml", "targetPort: 8080", "targetPort: 8081")
 	r.commit("another port")
 	r.merged("change")
-	o := newForge(t).run(r, "writ.yml", "pull_request", pullRequest(1))
+	o := newForge(t).run(r, "writ.yml", "pull_request", pullRequest())
 	if o.jobs["check"] != "success" || o.outputs["behind"] != "false" || !strings.Contains(o.summary, "container ports http 8080 -> http 8081") {
 		t.Errorf("%v %v %s\n%s", o.jobs, o.outputs, o.summary, o.log)
 	}
@@ -162,7 +163,7 @@ func TestBuiltFromSource(t *testing.T) {
 	wrong(r)
 	f := newForge(t)
 	f.uncached = true
-	if o := f.run(r, "writ.yml", "pull_request", pullRequest(1)); o.outputs["result"] != "findings" || !strings.Contains(o.outputs["writ"], "writ-bin/writ") {
+	if o := f.run(r, "writ.yml", "pull_request", pullRequest()); o.outputs["result"] != "findings" || !strings.Contains(o.outputs["writ"], "writ-bin/writ") {
 		t.Errorf("%v\n%s", o.outputs, o.log)
 	}
 }
@@ -188,14 +189,14 @@ func TestReleaseIsTakenByItsDigest(t *testing.T) {
 	r.replace(".github/workflows/writ.yml", setup, setup+use)
 	r.commit("a release")
 	wrong(r)
-	if o := newForge(t).run(r, "writ.yml", "pull_request", pullRequest(1)); o.outputs["result"] != "findings" {
+	if o := newForge(t).run(r, "writ.yml", "pull_request", pullRequest()); o.outputs["result"] != "findings" {
 		t.Errorf("%v\n%s", o.outputs, o.log)
 	}
 	data[len(data)-1]++
 	if err := os.WriteFile(archive, data, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	o := newForge(t).run(r, "writ.yml", "pull_request", pullRequest(1))
+	o := newForge(t).run(r, "writ.yml", "pull_request", pullRequest())
 	if o.jobs["check"] != "failure" || o.outputs["writ"] != "" || len(o.annotations) != 1 || !strings.Contains(o.annotations[0].message, "is asked for") {
 		t.Errorf("another digest: %v %v\n%s", o.outputs, o.annotations, o.log)
 	}

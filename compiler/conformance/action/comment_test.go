@@ -10,15 +10,15 @@ import (
 
 const head = "0123456789abcdef0123456789abcdef01234567"
 
-// runOf is the event that a run of the check causes, for a branch of the owner's repository.
-func runOf(owner, branch string, repository int) map[string]any {
+// runOf is the event that a run of the check causes, for the branch `change` of the owner's repository.
+func runOf(owner string, repository int) map[string]any {
 	of := func(id int, name, owner string) map[string]any {
 		return map[string]any{"id": id, "full_name": name, "owner": map[string]any{"login": owner}}
 	}
 	return map[string]any{
 		"action": "completed", "repository": of(1, "shop/access", "shop"),
 		"workflow_run": map[string]any{
-			"id": 777, "event": "pull_request", "conclusion": "failure", "workflow_id": 41, "head_sha": head, "head_branch": branch,
+			"id": 777, "event": "pull_request", "conclusion": "failure", "workflow_id": 41, "head_sha": head, "head_branch": "change",
 			"repository": of(1, "shop/access", "shop"), "head_repository": of(repository, owner+"/access", owner),
 		},
 	}
@@ -59,7 +59,7 @@ func TestOneCommentIsKept(t *testing.T) {
 	t.Parallel()
 	h := newHub(t)
 	r, review := reviewed(t)
-	h.keep("writ", map[string][]byte{"review.json": review, "out.patch": []byte("x")})
+	h.keep(map[string][]byte{"review.json": review, "out.patch": []byte("x")})
 	for i := range 230 { // ours is on the third page, behind somebody's who would like it to be theirs
 		body := fmt.Sprintf("comment %d", i)
 		if i == 3 {
@@ -69,7 +69,7 @@ func TestOneCommentIsKept(t *testing.T) {
 	}
 	h.open(6, "shop", "other", strings.Repeat("a", 40), 1)
 	h.open(7, "stranger", "change", head, 99)
-	o := h.comment(r, runOf("stranger", "change", 99))
+	o := h.comment(r, runOf("stranger", 99))
 	if o.jobs["comment"] != "success" || len(h.comments) != 231 || !strings.Contains(o.log, "pull request 7: commented") {
 		t.Fatalf("%v, %d comments\n%s", o.jobs, len(h.comments), o.log)
 	}
@@ -80,11 +80,11 @@ func TestOneCommentIsKept(t *testing.T) {
 		}
 	}
 	// The same again changes nothing, something else edits the one that is there.
-	if o := h.comment(r, runOf("stranger", "change", 99)); !strings.Contains(o.log, "the comment says it already") || len(h.comments) != 231 {
+	if o := h.comment(r, runOf("stranger", 99)); !strings.Contains(o.log, "the comment says it already") || len(h.comments) != 231 {
 		t.Errorf("%d comments\n%s", len(h.comments), o.log)
 	}
-	h.keep("writ", map[string][]byte{"review.json": []byte(`{"version": 1, "passes": true}`)}) // of a second attempt
-	if o := h.comment(r, runOf("stranger", "change", 99)); !strings.Contains(o.log, "edited the comment") || len(h.comments) != 231 {
+	h.keep(map[string][]byte{"review.json": []byte(`{"version": 1, "passes": true}`)}) // of a second attempt
+	if o := h.comment(r, runOf("stranger", 99)); !strings.Contains(o.log, "edited the comment") || len(h.comments) != 231 {
 		t.Errorf("%d comments\n%s", len(h.comments), o.log)
 	}
 	if body := h.comments[230]["body"].(string); !strings.Contains(body, "## writ: passes, no findings") {

@@ -94,7 +94,7 @@ spec:
 func spitefulRun(t *testing.T, r *repo, branch string) *outcome {
 	t.Helper()
 	f := newForge(t)
-	payload := pullRequest(1)
+	payload := pullRequest()
 	pull := payload["pull_request"].(map[string]any)
 	pull["title"], pull["body"] = "$(touch pwned)", "`touch pwned`\n::error::pwned"
 	pull["head"].(map[string]any)["ref"] = branch
@@ -143,7 +143,7 @@ func spitefulRun(t *testing.T, r *repo, branch string) *outcome {
 		t.Fatal(err)
 	}
 	h := ready(t, string(review))
-	if code, said := h.direct(runOf("stranger", "change", 99), "GITHUB_SERVER_URL="+h.url); code != 0 || len(h.comments) != 1 {
+	if code, said := h.direct(runOf("stranger", 99), "GITHUB_SERVER_URL="+h.url); code != 0 || len(h.comments) != 1 {
 		t.Fatalf("exit code %d: %s", code, said)
 	}
 	unharmed(t, strings.TrimPrefix(h.comments[0]["body"].(string), "<!-- writ: review -->\n"), h.url)

@@ -216,6 +216,7 @@ func newForge(t *testing.T) *forge {
 type outcome struct {
 	jobs        map[string]string // results
 	annotations []annotation
+	commands    string // that made them, as they stand in the log
 	summary     string
 	outputs     map[string]string // of steps, the last of a name
 	log         string
@@ -364,6 +365,7 @@ func parse(t *testing.T, out []byte) *outcome {
 		switch line.Command {
 		case "error", "warning", "notice":
 			o.annotations = append(o.annotations, readAnnotation(line.Raw))
+			o.commands += strings.TrimSpace(line.Raw) + "\n"
 		case "summary":
 			if !summaries[line.Content] {
 				summaries[line.Content] = true

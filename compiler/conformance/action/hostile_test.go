@@ -55,14 +55,14 @@ const (
 func ready(t *testing.T, review string) *hub {
 	t.Helper()
 	h := newHub(t)
-	h.keep("writ", map[string][]byte{"review.json": []byte(review)})
+	h.keep(map[string][]byte{"review.json": []byte(review)})
 	h.open(7, "stranger", "change", head, 99)
 	return h
 }
 
 func TestNothingToCommentOn(t *testing.T) {
 	t.Parallel()
-	stranger := func() map[string]any { return runOf("stranger", "change", 99) }
+	stranger := func() map[string]any { return runOf("stranger", 99) }
 	in := func(payload map[string]any, key string, value any) map[string]any {
 		payload["workflow_run"].(map[string]any)[key] = value
 		return payload
@@ -74,8 +74,8 @@ func TestNothingToCommentOn(t *testing.T) {
 		want    string
 	}{
 		{"the branch has moved", func(h *hub) { h.pulls[0]["head"].(map[string]any)["sha"] = strings.Repeat("b", 40) }, stranger(), "has moved on to another commit"},
-		{"a victim's commit in a fork", nil, runOf("stranger", "change", 66), "no open pull request has this commit"},
-		{"a branch of the same name in the repository itself", nil, runOf("shop", "change", 1), "no open pull request has this commit"},
+		{"a victim's commit in a fork", nil, runOf("stranger", 66), "no open pull request has this commit"},
+		{"a branch of the same name in the repository itself", nil, runOf("shop", 1), "no open pull request has this commit"},
 		{"closed", func(h *hub) { h.pulls[0]["state"] = "closed" }, stranger(), "no open pull request has this commit"},
 		{"into another repository", func(h *hub) { h.pulls[0]["base"].(map[string]any)["repo"] = map[string]any{"id": 5} }, stranger(), "no open pull request has this commit"},
 		{"two of one branch", func(h *hub) { h.open(8, "stranger", "change", head, 99) }, stranger(), "several pull requests"},
@@ -149,11 +149,11 @@ func TestHostileArtifacts(t *testing.T) {
 	for name, test := range tests {
 		h := ready(t, loudReview)
 		if test.files != nil {
-			h.keep("writ", test.files)
+			h.keep(test.files)
 		} else {
 			h.artifacts[101], h.named[101] = test.archive, "writ"
 		}
-		code, said := h.direct(runOf("stranger", "change", 99))
+		code, said := h.direct(runOf("stranger", 99))
 		if code != 2 || !strings.Contains(said, test.want) || len(h.comments) > 0 || strings.Count(said, "\n") > 1 {
 			t.Errorf("%s: exit code %d, %d comments: %.500s", name, code, len(h.comments), said)
 		}
@@ -235,7 +235,7 @@ func TestSpitefulReviewIsShownAsText(t *testing.T) {
 	t.Parallel()
 	for i, text := range spiteful {
 		h := ready(t, spite(text))
-		code, said := h.direct(runOf("stranger", "change", 99), "GITHUB_SERVER_URL="+h.url)
+		code, said := h.direct(runOf("stranger", 99), "GITHUB_SERVER_URL="+h.url)
 		if code != 0 || len(h.comments) != 1 {
 			t.Errorf("%d: exit code %d, %d comments: %s", i, code, len(h.comments), said)
 			continue
@@ -283,7 +283,7 @@ func TestGitHubIsAskedAgain(t *testing.T) {
 			return 0, nil
 		}
 		begun := time.Now()
-		code, said := h.direct(runOf("stranger", "change", 99))
+		code, said := h.direct(runOf("stranger", 99))
 		if code != test.code || !strings.Contains(said, test.want) || len(h.comments) != 1-min(test.code, 1) {
 			t.Errorf("%s: exit code %d, %d comments after %s: %s\n%s", test.name, code, len(h.comments), time.Since(begun), said, strings.Join(h.calls, "\n"))
 		}
@@ -303,7 +303,7 @@ func TestAnAnswerThatIsLost(t *testing.T) {
 		h.comments = append(h.comments, map[string]any{"id": n, "issue": "7", "body": body, "user": map[string]any{"login": "github-actions[bot]"}})
 		return code, nil
 	}
-	if code, said := h.direct(runOf("stranger", "change", 99)); code != 0 || len(h.comments) != 1 || !strings.Contains(h.comments[0]["body"].(string), "fails") {
+	if code, said := h.direct(runOf("stranger", 99)); code != 0 || len(h.comments) != 1 || !strings.Contains(h.comments[0]["body"].(string), "fails") {
 		t.Errorf("exit code %d, %d comments: %s", code, len(h.comments), said)
 	}
 }
@@ -312,7 +312,7 @@ func TestTokenGoesOverNoOpenWire(t *testing.T) {
 	t.Parallel()
 	h := ready(t, loudReview)
 	for api, want := range map[string]string{"http://api.example.org": "in the clear", "api": "is no address", "https://a:b@api.example.org": "is no address"} {
-		if code, said := h.direct(runOf("stranger", "change", 99), "GITHUB_API_URL="+api); code != 2 || !strings.Contains(said, want) {
+		if code, said := h.direct(runOf("stranger", 99), "GITHUB_API_URL="+api); code != 2 || !strings.Contains(said, want) {
 			t.Errorf("%s: exit code %d: %s", api, code, said)
 		}
 	}
