@@ -3,8 +3,9 @@ module writ.dev/writ
 go 1.26.0
 
 require (
+	github.com/ProtonMail/go-crypto v1.1.6 // signs what is published with OpenPGP
 	github.com/go-git/go-billy/v5 v5.9.2 // the file systems that go-git reads
-	github.com/go-git/go-git/v5 v5.19.3 // reads the base revision without a git binary
+	github.com/go-git/go-git/v5 v5.19.3 // reads the base revision without a git binary, and publishes
 	github.com/google/go-cmp v0.7.0 // tests: differences that can be read
 	github.com/joshdk/go-junit v1.0.0 // tests: a reader of JUnit reports
 	github.com/owenrumney/go-sarif/v3 v3.3.1 // tests: the schema of SARIF, and a reader
@@ -17,6 +18,7 @@ require (
 	go.lsp.dev/protocol v1.0.1 // the language server's messages
 	go.lsp.dev/uri v1.0.1 // the language server's names of files
 	go.yaml.in/yaml/v4 v4.0.0 // reads documents with positions, writes manifests
+	golang.org/x/crypto v0.56.0 // signs what is published with SSH, and reaches its branch
 	golang.org/x/sys v0.48.0 // locks, and syncing a file system at once
 	golang.org/x/term v0.45.0 // whether a person reads, and how wide
 	golang.org/x/text v0.41.0 // the width of characters under a caret
@@ -37,7 +39,6 @@ require (
 	github.com/Masterminds/semver/v3 v3.5.0 // indirect
 	github.com/Masterminds/sprig/v3 v3.3.0 // indirect
 	github.com/Microsoft/go-winio v0.6.2 // indirect
-	github.com/ProtonMail/go-crypto v1.1.6 // indirect
 	github.com/antlr4-go/antlr/v4 v4.13.1 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/blang/semver/v4 v4.0.0 // indirect
@@ -134,7 +135,6 @@ require (
 	go.uber.org/zap v1.28.0 // indirect
 	go.yaml.in/yaml/v2 v2.4.4 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
-	golang.org/x/crypto v0.56.0 // indirect
 	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f // indirect
 	golang.org/x/net v0.57.0 // indirect
 	golang.org/x/oauth2 v0.36.0 // indirect

@@ -57,6 +57,8 @@ type Options struct {
 	Review bool
 	// Texts keeps all of Result.Sources, for an editor.
 	Texts bool
+	// Branch says that out/ is what a branch holds that all is published to: it means something for published meshes, too.
+	Branch bool
 	// Progress hears which stage runs and how far it is; nil for nobody.
 	Progress parallel.Progress
 }
@@ -292,7 +294,9 @@ func (r *Result) compare(ctx context.Context, fsys fs.FS, checked check.Checked,
 	}
 	estate := checked.Estate()
 	r.estate = estate
-	carried(estate, &r.Drift)
+	if !opts.Branch {
+		carried(estate, &r.Drift)
+	}
 	r.Findings = append(r.Findings, slices.Concat(foreign(r.Drift), floors(estate, r.Drift))...)
 	if found := removals(estate, r.Drift, opts.AsOf); len(found) > 0 {
 		r.Findings = append(r.Findings, found...)

@@ -29,9 +29,29 @@ func Diff(ctx context.Context, fsys fs.FS, opts Options) (*Change, error) {
 	return &c, err
 }
 
+// Publish compiles the repository whose root is fsys for a branch that it is published to, which lies in its out/, and says what
+// changes since opts.Base, the revision that the branch was last published from. Before and Access are nil without one.
+func Publish(ctx context.Context, fsys fs.FS, opts Options) (*Change, error) {
+	var c Change
+	var err error
+	opts.Branch = true
+	if ended := parallel.Await(ctx, func() {
+		if opts.Base != nil {
+			err = c.compile(ctx, fsys, opts)
+		} else {
+			c.After, err = compile(ctx, fsys, opts)
+		}
+	}); ended != nil {
+		return nil, ended
+	}
+	return &c, err
+}
+
 func (c *Change) compile(ctx context.Context, fsys fs.FS, opts Options) error {
 	var err error
-	if c.Before, err = compile(ctx, opts.Base, opts); err != nil {
+	base := opts
+	base.Branch = false // its out/ is none
+	if c.Before, err = compile(ctx, opts.Base, base); err != nil {
 		return err
 	}
 	if c.After, err = compile(ctx, fsys, opts); err != nil {

@@ -44,8 +44,8 @@ var layout = map[string][]string{
 	// A second derivation of what documents mean must not share the first one's mistakes.
 	"compiler/naive":    {"compiler/syntax"},
 	"compiler/mutation": {},
-	"compiler/gitops":   {},
 	"compiler/github":   {},
+	"compiler/gitops":   {"compiler/diag", "compiler/parallel"},
 	"compiler/format":   {"compiler/diag", "compiler/parallel", "compiler/syntax"},
 	// What the law and its vocabularies say, whatever documents say.
 	"compiler/privacy/vocabulary": {},

@@ -18,6 +18,9 @@ import (
 	"writ.dev/writ/compiler/syntax"
 )
 
+// ForeignManifest is the code of the finding about a manifest in out/ that writ did not render.
+const ForeignManifest = "OUT-003"
+
 var (
 	istioRefuses = &diag.Rule{
 		Code: "OUT-001", Name: "istio-refuses", Effect: diag.Stop,
@@ -35,7 +38,7 @@ var (
 		Why:   "Pods that no document names are refused by the floor and by nothing else: where it goes, they stand open. A namespace that is given up is `retired` first, which keeps its floor.",
 	}
 	foreignManifest = &diag.Rule{
-		Code: "OUT-003", Name: "foreign-manifest", Effect: diag.Report, Level: diag.Error,
+		Code: ForeignManifest, Name: "foreign-manifest", Effect: diag.Report, Level: diag.Error,
 		Title: "a manifest lies in out/ that writ did not render",
 		Why:   "Argo CD applies whatever lies there. ALLOW policies add up, so one manifest that no document stands behind can open what all the others close.",
 	}

@@ -135,7 +135,7 @@ func TestREADME(t *testing.T) {
 // TestREADMENamesEveryCommand keeps the table of commands complete.
 func TestREADMENamesEveryCommand(t *testing.T) {
 	text := readme(t)
-	for _, c := range strings.Fields("build check prove test explain who-can impact diff report codeowners argocd comment fix fmt rules schema lsp init version completion") {
+	for _, c := range strings.Fields("build check prove test explain who-can impact diff report publish codeowners argocd comment fix fmt rules schema lsp init version completion") {
 		if !strings.Contains(text, "`writ "+c) {
 			t.Errorf("the README does not name `writ %s`", c)
 		}

@@ -54,7 +54,7 @@ func newRoot(a *app) *cobra.Command {
 	must(root.RegisterFlagCompletionFunc("as-of", cobra.NoFileCompletions))
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(helpCommand())
-	root.AddCommand(a.build(), a.check(), a.prove(), a.test(), a.explain(), a.whoCan(), a.impact(), a.diff(), a.registers(), a.fix(), a.fmt(), a.rules(), a.schema(), a.codeowners(), a.argocd(), a.comment(), a.lsp(), a.init(), a.version())
+	root.AddCommand(a.build(), a.check(), a.prove(), a.test(), a.explain(), a.whoCan(), a.impact(), a.diff(), a.registers(), a.publish(), a.fix(), a.fmt(), a.rules(), a.schema(), a.codeowners(), a.argocd(), a.comment(), a.lsp(), a.init(), a.version())
 	root.InitDefaultCompletionCmd()
 	refuseStray(root, "completion")
 	return root

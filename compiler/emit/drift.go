@@ -43,6 +43,9 @@ func Compare(ctx context.Context, fsys fs.FS, files []File) (Drift, error) {
 	return s.Drift, err
 }
 
+// Complete is all that the folder should hold beside what is foreign: the files by their paths, and .gitattributes.
+func Complete(files []File) map[string][]byte { return want(files) }
+
 // want is the bytes that each path should have. Paths are made by the renderer out of checked names, so a bad one is a fault of
 // writ and no state of the folder can excuse it.
 func want(files []File) map[string][]byte {

@@ -1,5 +1,5 @@
-// Package gitops reads an estate as a revision of its git repository has it: from git objects alone, without a git binary and
-// without the work tree.
+// Package gitops reads an estate as a revision of its git repository has it, and publishes what it compiles to on a branch: with git
+// objects alone, without a work tree.
 package gitops
 
 import (
@@ -30,8 +30,8 @@ func Revision(dir, rev string) (fs.FS, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	t := &tree{objects: repo.objects, root: &node{name: ".", mode: fs.ModeDir | 0o755, hash: commit.TreeHash}}
-	if t.root, err = t.folder(repo.place); err != nil {
+	t, err := repo.at(commit)
+	if err != nil {
 		return nil, "", fmt.Errorf("read %s at %q: %w", dir, rev, err)
 	}
 	return t, commit.Hash.String(), nil

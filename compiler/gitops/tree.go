@@ -58,6 +58,18 @@ func (t *tree) below(n *node) ([]*node, error) {
 	return n.children, n.err
 }
 
+// with is the folder with another child of that name, or with none.
+func (n *node) with(name string, child *node, children []*node) *node {
+	now := slices.DeleteFunc(slices.Clone(children), func(c *node) bool { return c.name == name })
+	if child != nil {
+		now = append(now, &node{name: name, mode: child.mode, hash: child.hash})
+	}
+	slices.SortFunc(now, func(a, b *node) int { return cmp.Compare(a.name, b.name) })
+	grown := &node{name: n.name, mode: n.mode, children: now}
+	grown.once.Do(func() {}) // they are there already
+	return grown
+}
+
 func (t *tree) load(h plumbing.Hash) ([]*node, error) {
 	o, err := t.objects.load(plumbing.TreeObject, h)
 	if err != nil {
