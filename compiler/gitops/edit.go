@@ -113,7 +113,8 @@ func (f *fresh) file(entries []object.TreeEntry, was int, e edit, at string) (ob
 // add encodes an object, and keeps it unless it is what was there before.
 func (f *fresh) add(o interface {
 	Encode(plumbing.EncodedObject) error
-}, before plumbing.Hash) (plumbing.Hash, error) {
+}, before plumbing.Hash,
+) (plumbing.Hash, error) {
 	raw := &plumbing.MemoryObject{}
 	if err := o.Encode(raw); err != nil {
 		return plumbing.ZeroHash, err

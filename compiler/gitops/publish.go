@@ -98,8 +98,11 @@ func Publish(ctx context.Context, p *Publication) (done *Done, err error) {
 		return nil, fmt.Errorf("publish: %w", err)
 	}
 	defer func() { err = errors.Join(err, r.close(ctx)) }()
-	// From here on the source reads what was fetched, too.
-	p.Source.repo.objects.stores = append(p.Source.repo.objects.stores, &r.storage.ObjectStorage)
+	// Meanwhile the source reads what was fetched, too.
+	objects := p.Source.repo.objects
+	own := objects.stores
+	objects.stores = append(slices.Clone(own), &r.storage.ObjectStorage)
+	defer func() { objects.stores = own }()
 	a := &attempt{Publication: p, remote: r}
 	for tries := 1; ; tries++ {
 		done, err := a.once(ctx)
@@ -275,7 +278,7 @@ func (a *attempt) commit(ctx context.Context, done *Done, tip, top plumbing.Hash
 	for _, p := range contents.Removed {
 		edits = append(edits, edit{path: path.Join(a.Path, p)})
 	}
-	slices.SortFunc(edits, func(a, b edit) int { return strings.Compare(a.path, b.path) })
+	sortEdits(edits)
 	made := newFresh(a.remote.objects)
 	now, err := made.tree(top, edits, "")
 	if err != nil {
@@ -312,6 +315,11 @@ func (a *attempt) commit(ctx context.Context, done *Done, tip, top plumbing.Hash
 	}
 	done.Outcome = Published
 	return nil
+}
+
+// sortEdits keeps what lies in one folder together.
+func sortEdits(edits []edit) {
+	slices.SortFunc(edits, func(a, b edit) int { return strings.Compare(a.path, b.path) })
 }
 
 func (a *attempt) sign(c *object.Commit) error {

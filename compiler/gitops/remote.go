@@ -55,7 +55,7 @@ func dial(url, branch string, creds Credentials) (*remote, error) {
 		return nil, err
 	}
 	if r.dir, err = os.MkdirTemp("", "writ-publish-"); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("make a temporary folder: %w", err)
 	}
 	r.storage = filesystem.NewStorageWithOptions(osfs.New(r.dir), cache.NewObjectLRU(8*cache.MiByte), filesystem.Options{KeepDescriptors: true})
 	if err := r.storage.Init(); err != nil {
@@ -88,7 +88,9 @@ func (r *remote) tip(ctx context.Context) (plumbing.Hash, error) {
 func (r *remote) fetch(ctx context.Context) (plumbing.Hash, error) {
 	var tip plumbing.Hash
 	err := r.uploads(ctx, func(s transport.UploadPackSession, refs *packp.AdvRefs) error {
-		if tip = refs.References[r.branch.String()]; tip.IsZero() || tip == r.whole {
+		if tip = refs.References[r.branch.String()]; tip.IsZero() {
+			return r.room(refs)
+		} else if tip == r.whole {
 			return nil
 		}
 		req := request(refs, tip)
@@ -105,6 +107,16 @@ func (r *remote) fetch(ctx context.Context) (plumbing.Hash, error) {
 		r.whole = tip
 	}
 	return tip, err
+}
+
+// room reports what keeps the branch from being made: names of branches are paths of files, or were once.
+func (r *remote) room(refs *packp.AdvRefs) error {
+	for name := range refs.References {
+		if strings.HasPrefix(name, r.branch.String()+"/") || strings.HasPrefix(r.branch.String(), name+"/") {
+			return fmt.Errorf("there cannot be a branch %s beside %s", r.branch.Short(), plumbing.ReferenceName(name).Short())
+		}
+	}
+	return nil
 }
 
 // history makes the commits before the tip be here: so many of them, or all for 0. Their files come along only from a server that
