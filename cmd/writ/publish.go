@@ -119,7 +119,7 @@ func again(ctx context.Context, tries int) error {
 func (p *published) render(ctx context.Context, fsys fs.FS, since string, opts compiler.Options, sourceURL string) error {
 	p.contents = nil
 	var err error
-	if since != "" {
+	if since != "" && since != p.Source.Commit {
 		if opts.Base, err = p.Source.At(since); err != nil {
 			return err
 		}
@@ -153,6 +153,9 @@ func (p *published) render(ctx context.Context, fsys fs.FS, since string, opts c
 
 // access is what changes since the last publication, in the words of diff.
 func (p *published) access(since string) *gitops.AccessChange {
+	if since == p.Source.Commit {
+		return &gitops.AccessChange{Since: since} // somebody else changed what writ rendered
+	}
 	d := p.change.Access
 	if d == nil {
 		return nil

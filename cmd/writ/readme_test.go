@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -51,12 +52,29 @@ var outputs = map[string]func(t *testing.T, root, command string) string{
 		addWishlist(t, root)
 		return writ(t, root, "diff", "--base", "main")
 	},
+	"writ publish, with the wishlist": func(t *testing.T, root, _ string) string {
+		commit(t, root)
+		to := t.TempDir()
+		if _, err := git.PlainInit(to, true); err != nil {
+			t.Fatal(err)
+		}
+		publish := []string{"publish", "--to", to, "--branch", "rendered", "--author", "writ <writ@boutique.example>"}
+		writ(t, root, publish...)
+		addWishlist(t, root)
+		commit(t, root)
+		told := writ(t, root, publish...)
+		_, told, _ = strings.Cut(told, "\n\n") // the findings
+		return commits.ReplaceAllString(told, "<commit>")
+	},
 	"writ test":                           question,
 	"writ explain cart-expiry redis-cart": question,
 	"writ explain synthetic-shopper frontend PUT /cart": question,
 	"writ who-can cartservice get-cart":                 question,
 	"writ impact order-history":                         question,
 }
+
+// commits are what no README could name: they change with every word of the example.
+var commits = regexp.MustCompile(`\b[0-9a-f]{12}\b`)
 
 // addWishlist writes the document that the README adds.
 func addWishlist(t *testing.T, root string) {
@@ -71,7 +89,10 @@ func addWishlist(t *testing.T, root string) {
 // commit makes a git repository of the folder, with all of it on main.
 func commit(t *testing.T, root string) {
 	t.Helper()
-	repo, err := git.PlainInitWithOptions(root, &git.PlainInitOptions{InitOptions: git.InitOptions{DefaultBranch: "refs/heads/main"}})
+	repo, err := git.PlainOpen(root)
+	if errors.Is(err, git.ErrRepositoryNotExists) {
+		repo, err = git.PlainInitWithOptions(root, &git.PlainInitOptions{InitOptions: git.InitOptions{DefaultBranch: "refs/heads/main"}})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
