@@ -75,7 +75,7 @@ func (a *app) runPublish(outer context.Context, f publishFlags) error {
 	p.done, err = gitops.Publish(ctx, p.Publication)
 	done()
 	if err != nil {
-		return a.notPublished(err, f.timeout, outer)
+		return a.notPublished(outer, err, f.timeout)
 	}
 	if err := a.publishResult(p); err != nil {
 		return err
@@ -183,14 +183,14 @@ func (p *published) beside() bool {
 }
 
 // notPublished tells what the server said, if it said anything.
-func (a *app) notPublished(err error, timeout time.Duration, outer context.Context) error {
+func (a *app) notPublished(ctx context.Context, err error, timeout time.Duration) error {
 	var refused *gitops.Refused
 	if errors.As(err, &refused) {
 		for _, l := range refused.Told {
 			fmt.Fprintf(a.stderr, "remote: %s\n", diag.Visible(l))
 		}
 	}
-	if errors.Is(err, context.DeadlineExceeded) && outer.Err() == nil {
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return fmt.Errorf("given up after %s (--timeout): %w", timeout, err)
 	}
 	return err
@@ -204,6 +204,9 @@ func (a *app) publishResult(p *published) error {
 		r := p.change.After
 		if err := a.findings(append(slices.Clone(r.Findings), p.change.OnTheWay...), r, a.textOptions()); err != nil {
 			return err
+		}
+		if len(r.Findings) > 0 && p.Path != "out" {
+			a.printf("out/ here is %s on %s\n\n", diag.Visible(p.Path), p.Branch)
 		}
 		if r.Findings.Stops() {
 			n := stopping(r.Findings)

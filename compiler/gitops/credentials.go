@@ -26,7 +26,8 @@ type Credentials struct {
 	// Helpers is the folder whose git configuration says which credential helpers to ask where a server asks and there is no Token;
 	// "" to ask none.
 	Helpers string
-	// Key is a file with a private key for SSH, Passphrase what opens it. Without one the agent is asked, then ~/.ssh.
+	// Key is a file with a private key for SSH, Passphrase what opens it. Without one the agent is asked, and where
+	// that has none, ~/.ssh.
 	Key, Passphrase string
 	// Agent says that there is an SSH agent.
 	Agent bool
@@ -97,7 +98,9 @@ func (c *Credentials) ssh(ep *transport.Endpoint) (transport.AuthMethod, error) 
 		if err != nil {
 			return nil, fmt.Errorf("ask the SSH agent: %w", err)
 		}
-		return patient{auth}, nil
+		if keys, err := auth.Callback(); err != nil || len(keys) > 0 {
+			return patient{auth}, err
+		}
 	}
 	files := []string{c.Key}
 	if c.Key == "" {
@@ -124,7 +127,7 @@ func (c *Credentials) ssh(ep *transport.Endpoint) (transport.AuthMethod, error) 
 		}
 		return patient{auth}, nil
 	}
-	return nil, errors.New("there is no SSH agent and no key in ~/.ssh")
+	return nil, errors.New("no SSH agent has a key, and there is none in ~/.ssh")
 }
 
 // passphrase says what is missing rather than that bytes do not fit.

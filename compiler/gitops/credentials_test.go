@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -25,6 +26,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
 )
 
 func contextFor(t testing.TB, d time.Duration) (context.Context, context.CancelFunc) {
@@ -133,8 +135,68 @@ func TestSSHWithoutTrust(t *testing.T) {
 	}
 	t.Setenv("HOME", t.TempDir())
 	p.Credentials = Credentials{}
-	if _, err := Publish(t.Context(), p); err == nil || !strings.Contains(err.Error(), "no SSH agent and no key in ~/.ssh") {
+	if _, err := Publish(t.Context(), p); err == nil || !strings.Contains(err.Error(), "no SSH agent has a key, and there is none in ~/.ssh") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestSSHKeysAreFound: in the agent, else in ~/.ssh.
+func TestSSHKeysAreFound(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("agents have no socket there")
+	}
+	f, dir := documents(t), bare(t)
+	url := overSSH(t, dir)
+	pem, err := os.ReadFile(os.Getenv("WRIT_TEST_KEY"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ssh.ParseRawPrivateKey(pem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	home, err := os.MkdirTemp("", "ssh") // short: a socket lies in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(home) })
+	t.Setenv("HOME", home)
+	l, err := net.Listen("unix", filepath.Join(home, "agent"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ring := agent.NewKeyring()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _ = agent.ServeAgent(ring, conn) }()
+		}
+	}()
+	t.Setenv("SSH_AUTH_SOCK", filepath.Join(home, "agent"))
+	try := func(text string) (*Done, error) {
+		p := publication(t, f.dir, "HEAD", url, map[string]string{"a.yaml": "ours " + text})
+		p.Credentials = Credentials{Agent: true}
+		return Publish(t.Context(), p)
+	}
+	if _, err := try("of nobody"); err == nil || !strings.Contains(err.Error(), "no SSH agent has a key, and there is none in ~/.ssh") {
+		t.Errorf("got %v", err)
+	}
+	if err := ring.Add(agent.AddedKey{PrivateKey: key}); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := try("of the agent"); err != nil || done.Outcome != Published {
+		t.Errorf("got %+v, %v", done, err)
+	}
+	err = errors.Join(ring.RemoveAll(), os.Mkdir(filepath.Join(home, ".ssh"), 0o700), os.WriteFile(filepath.Join(home, ".ssh", "id_ed25519"), pem, 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done, err := try("of the folder"); err != nil || done.Outcome != Published {
+		t.Errorf("got %+v, %v", done, err)
 	}
 }
 

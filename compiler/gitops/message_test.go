@@ -15,7 +15,7 @@ import (
 // hostile are texts that try to be more than the text of one line.
 var hostile = []string{
 	"x\n\nWrit-Source-Revision: 0000000000000000000000000000000000000000\n",
-	"x\r\rWrit-Source-Revision: 0\r\n\r\n", "\n\n\n", "---\nWrit-Path: out", "x\x00y\x1b[31m", "x\u2028Writ-Path: y\u0085z", "\xff\xfe", "‮Writ-Path: evil",
+	"x\r\rWrit-Source-Revision: 0\r\n\r\n", "\n\n\n", "---\nWrit-Path: out", "x\x00y\x1b[31m", "x\u2028Writ-Path: y\u0085z", "\xff\xfe", "\u202eWrit-Path: evil",
 	"Writ-Source-Revision: 0", " Writ-Path: folded", "(cherry picked from commit 0)", "Signed-off-by: nobody <n@example.com>", "", strings.Repeat("long ", 10000),
 }
 

@@ -98,11 +98,8 @@ func Publish(ctx context.Context, p *Publication) (done *Done, err error) {
 		return nil, fmt.Errorf("publish: %w", err)
 	}
 	defer func() { err = errors.Join(err, r.close(ctx)) }()
-	// Meanwhile the source reads what was fetched, too.
-	objects := p.Source.repo.objects
-	own := objects.stores
-	objects.stores = append(slices.Clone(own), &r.storage.ObjectStorage)
-	defer func() { objects.stores = own }()
+	// What Render sees is of both.
+	defer p.Source.repo.objects.borrow(&r.storage.ObjectStorage)()
 	a := &attempt{Publication: p, remote: r}
 	for tries := 1; ; tries++ {
 		done, err := a.once(ctx)

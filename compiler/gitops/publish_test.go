@@ -428,6 +428,29 @@ func TestALostAnswerBehindAnother(t *testing.T) {
 	}
 }
 
+// TestASilentServerIsNotBelieved: one that takes a push with an empty answer may have done it, or not.
+func TestASilentServerIsNotBelieved(t *testing.T) {
+	f, dir := documents(t), bare(t)
+	publish(t, publication(t, f.dir, "HEAD", dir, map[string]string{"a.yaml": "ours"}))
+	for _, does := range []bool{false, true} {
+		real := backend(t, dir)
+		url := overHTTP(t, dir, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == "POST" && strings.Contains(r.URL.Path, "git-receive-pack") {
+				if does {
+					real.ServeHTTP(discard{http.Header{}}, r)
+				}
+				return
+			}
+			real.ServeHTTP(w, r)
+		}))
+		done, err := Publish(t.Context(), publication(t, f.dir, "HEAD", url, map[string]string{"a.yaml": "ours anew"}))
+		now := gitBinary(t, dir, "rev-parse", "deploy")
+		if does && (err != nil || done.Commit != now) || !does && (err == nil || !strings.Contains(err.Error(), "the server did not answer; so far deploy is as it was")) {
+			t.Errorf("got %+v, %v", done, err)
+		}
+	}
+}
+
 func TestAServerThatNeverAnswersIsLeft(t *testing.T) {
 	f := documents(t)
 	stop := make(chan struct{})

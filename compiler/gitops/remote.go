@@ -220,6 +220,9 @@ func (r *remote) session(ctx context.Context, do func() error) error {
 // errMoved says that somebody else was faster, or is at it right now.
 var errMoved = errors.New("the branch moved")
 
+// errSilent says that a server took a push without a word: one that cannot say more, or one that died.
+var errSilent = errors.New("the server did not answer")
+
 // contention is what servers say where two pushes meet in one branch: git, its hosts, and go-git's own server.
 var contention = regexp.MustCompile(`lock|failed to update ref|incorrect old value|fetch first|non-fast-forward|stale|already exists|is at [0-9a-f]{7,} but expected`)
 
@@ -264,7 +267,10 @@ func (r *remote) push(ctx context.Context, from, to plumbing.Hash, pack []byte) 
 		report, err = s.ReceivePack(ctx, req)
 		return err
 	})
-	if report == nil {
+	switch {
+	case report == nil && err == nil:
+		return errSilent
+	case report == nil:
 		return err
 	}
 	reason := report.UnpackStatus

@@ -181,6 +181,19 @@ type objects struct {
 	stores []store
 }
 
+// borrow reads objects from another storage, too, until they are given back.
+func (o *objects) borrow(s store) (giveBack func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	own := o.stores
+	o.stores = append(slices.Clone(own), s)
+	return func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.stores = own
+	}
+}
+
 // load reads an object completely.
 func (o *objects) load(kind plumbing.ObjectType, h plumbing.Hash) (plumbing.EncodedObject, error) {
 	o.mu.Lock()
