@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/pem"
 	"math/rand/v2"
 	"net/http"
 	"net/http/cgi"
@@ -201,4 +202,54 @@ func (w waiting) ServeHTTP(http.ResponseWriter, *http.Request) {
 	default:
 	}
 	<-w.stop
+}
+
+// TestATokenOpensHTTPSAndIsNeverShown: over TLS, with the token where a job of GitHub has it.
+func TestATokenOpensHTTPSAndIsNeverShown(t *testing.T) {
+	t.Parallel()
+	e, dir, _ := newPublisher(t, 1, 2)
+	e.want(strict)
+	e.commit("begin")
+	git, err := exec.LookPath("git")
+	if err != nil {
+		t.Skip("no git binary here")
+	}
+	behind := &cgi.Handler{Path: git, Args: []string{"http-backend"}, InheritEnv: []string{"PATH"}, Env: []string{"GIT_PROJECT_ROOT=" + filepath.Dir(dir), "GIT_HTTP_EXPORT_ALL=1"}}
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, token, _ := r.BasicAuth(); token != "s3cret" {
+			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
+			http.Error(w, "no", http.StatusUnauthorized)
+			return
+		}
+		behind.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	trust := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(trust, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(env ...string) (int, string) {
+		cmd := e.command("publish", "--to", s.URL+"/deploy.git", "--branch", "deploy", "--format", "json")
+		cmd.Env = append(testerEnv(), env...)
+		out, _ := cmd.CombinedOutput()
+		return cmd.ProcessState.ExitCode(), string(out)
+	}
+	for _, c := range []struct {
+		env  []string
+		code int
+		want string
+	}{
+		{[]string{"WRIT_GIT_TOKEN=s3cret"}, exitCannot, "certificate signed by unknown authority"},
+		{[]string{"SSL_CERT_FILE=" + trust, "WRIT_GIT_TOKEN="}, exitCannot, "give WRIT_GIT_TOKEN"},
+		{[]string{"SSL_CERT_FILE=" + trust, "WRIT_GIT_TOKEN=0ther"}, exitCannot, "is the token right"},
+		{[]string{"SSL_CERT_FILE=" + trust, "WRIT_GIT_TOKEN=s3cret"}, exitClean, `"result": "published"`},
+	} {
+		code, text := run(append(c.env, "GIT_ASKPASS=", "SSH_ASKPASS=")...)
+		if code != c.code || !strings.Contains(text, c.want) || strings.Contains(text, "s3cret") || strings.Contains(text, "0ther") {
+			t.Errorf("%v: exit code %d, %s", c.env, code, text)
+		}
+	}
+	if got := gitIn(t, dir, "cat-file", "-p", "deploy"); strings.Contains(got, "s3cret") {
+		t.Errorf("the commit holds it: %s", got)
+	}
 }

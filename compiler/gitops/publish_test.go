@@ -1,8 +1,10 @@
 package gitops
 
 import (
+	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -460,5 +462,45 @@ func TestAServerThatNeverAnswersIsLeft(t *testing.T) {
 	defer cancel()
 	if _, err := Publish(ctx, publication(t, f.dir, "HEAD", url, nil)); !errors.Is(err, ctx.Err()) || ctx.Err() == nil {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestWhatComesBackIsFetched: the tip alone was fetched, and meanwhile somebody brings back what the branch had before it.
+func TestWhatComesBackIsFetched(t *testing.T) {
+	for _, over := range []string{"file", "http"} {
+		f, dir := documents(t), bare(t)
+		for _, text := range []string{"ours long ago", "ours now"} {
+			publish(t, publication(t, f.dir, "HEAD", dir, map[string]string{"eu-1/a.yaml": text, "eu-1/b/c.yaml": text, "same.yaml": "ours"}))
+		}
+		gitBinary(t, dir, "repack", "-adbq") // with bitmaps, by which servers guess what a client has
+		url := dir
+		if over == "http" {
+			url = overHTTP(t, dir, backend(t, dir))
+		}
+		p := publication(t, f.dir, "HEAD", url, map[string]string{"eu-1/d.yaml": "ours"})
+		render, calls := p.Render, 0
+		p.Render = func(ctx context.Context, fsys fs.FS, since string) (*Contents, error) {
+			c, err := render(ctx, fsys, since)
+			if calls++; calls == 1 {
+				work := t.TempDir()
+				gitBinary(t, ".", "clone", "-q", "-b", "deploy", dir, work)
+				gitBinary(t, work, "commit", "-q", "--allow-empty", "-m", "between")
+				gitBinary(t, work, "revert", "-n", "HEAD~1")
+				gitBinary(t, work, "commit", "-q", "-m", "back")
+				gitBinary(t, work, "push", "-q", "origin", "deploy")
+			}
+			return c, err
+		}
+		done := publish(t, p)
+		if done.Outcome != Published || done.Tries != 2 || calls != 2 {
+			t.Errorf("%s: got %+v after %d calls", over, done, calls)
+		}
+		if got := gitBinary(t, dir, "log", "--format=%s", "deploy"); !strings.HasPrefix(got, "Publish ") || strings.Count(got, "\n") != 4 {
+			t.Errorf("the history is\n%s", got)
+		}
+		if got := gitBinary(t, dir, "ls-tree", "-r", "--name-only", "deploy"); got != "out/eu-1/d.yaml" {
+			t.Errorf("the branch holds\n%s", got)
+		}
+		gitBinary(t, dir, "fsck", "--strict", "--no-dangling")
 	}
 }
