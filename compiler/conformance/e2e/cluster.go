@@ -3,8 +3,12 @@ package e2e
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -30,6 +34,9 @@ type cluster struct {
 }
 
 func (c *cluster) trustDomain() string { return c.doc.TrustDomain() }
+
+// debug is where istiod answers whoever is on the same machine.
+func (c *cluster) debug() string { return fmt.Sprintf("127.0.0.1:%d", 18080+c.number) }
 
 // rootNamespace is Istio's.
 const rootNamespace = "istio-system"
@@ -179,7 +186,7 @@ func (c *cluster) runIstiod(ctx context.Context) (err error) {
 	c.istiod, err = c.box.start("istiod-"+c.name, command{
 		path: c.parts.Programs["pilot-discovery"], dir: dir, env: env, args: []string{
 			"discovery", "--kubeconfig", "kubeconfig", "--clusterID", c.name, "--domain", c.doc.Mesh.Domain, "--ctrlz_port", "0",
-			"--httpAddr", c.address + ":8080", "--httpsAddr", c.address + ":15017", "--grpcAddr", c.address + ":15010",
+			"--httpAddr", c.debug(), "--httpsAddr", c.address + ":15017", "--grpcAddr", c.address + ":15010",
 			"--secureGRPCAddr", c.address + ":15012", "--monitoringAddr", c.address + ":15014",
 		},
 	})
@@ -188,7 +195,7 @@ func (c *cluster) runIstiod(ctx context.Context) (err error) {
 	}
 	client := &http.Client{Timeout: time.Second}
 	return until(ctx, c.istiod.name, func() error {
-		res, err := client.Get("http://" + c.address + ":8080/ready")
+		res, err := client.Get("http://" + c.debug() + "/ready")
 		if err != nil {
 			return err
 		}
@@ -235,4 +242,42 @@ func (c *cluster) accountToken(ctx context.Context, namespace, account string) (
 		"spec": object{"audiences": []string{"istio-ca"}, "expirationSeconds": 24 * 3600},
 	}, &t)
 	return t.Status.Token, err
+}
+
+// syncStatus is which configuration istiod has sent to each sidecar, and which of it they have taken; an error where the two differ.
+func (c *cluster) syncStatus(ctx context.Context) (string, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.debug()+"/debug/syncz", nil)
+	if err != nil {
+		return "", err
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		return "", err
+	}
+	var all []map[string]any
+	if err := json.Unmarshal(data, &all); err != nil {
+		return "", fmt.Errorf("%w: %s", err, data)
+	}
+	var lines []string
+	for _, proxy := range all {
+		line := fmt.Sprint(proxy["proxy"])
+		for _, kind := range []string{"cluster", "listener", "route", "endpoint"} {
+			sent, acked := fmt.Sprint(proxy[kind+"_sent"]), fmt.Sprint(proxy[kind+"_acked"])
+			if sent != acked {
+				return "", fmt.Errorf("%s has not taken its %ss yet", line, kind)
+			}
+			line += " " + sent
+		}
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	if len(lines) < len(c.pods) {
+		return "", fmt.Errorf("%d of %d sidecars of %s are connected", len(lines), len(c.pods), c.name)
+	}
+	return strings.Join(lines, "\n"), nil
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -151,7 +153,89 @@ func start(t *testing.T) *estate {
 	return e
 }
 
+// applicationSet is the one that the README shows.
+func applicationSet(t *testing.T) string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(repository(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, ok := strings.Cut(string(page), "```yaml\napiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\n")
+	block, _, closed := strings.Cut(after, "```")
+	if !ok || !closed {
+		t.Fatal("the README shows no ApplicationSet")
+	}
+	return "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\n" + block
+}
+
+// TestBoutique: the example, as it is, in two clusters.
 func TestBoutique(t *testing.T) {
 	e := start(t)
-	_ = e
+	ctx := t.Context()
+	begin := time.Now()
+	argo, err := e.startArgoCD(ctx, repository(t), applicationSet(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := argo.synced(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("Argo CD has applied out/ after %.1f s", time.Since(begin).Seconds())
+	if err := e.pushed(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("and the sidecars have it after %.1f s", time.Since(begin).Seconds())
+	callees, err := e.callees(os.DirFS(filepath.Join(argo.repository, "out")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	identities, err := e.identities(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, to := range callees {
+		n += len(to.classes) * len(to.pods) * len(identities)
+	}
+	t.Logf("%d callees, %d identities, %d requests", len(callees), len(identities), n)
+	t.Run("the callee alone", func(t *testing.T) { e.askDirectly(t, callees, identities) })
+}
+
+// askDirectly asks every callee with every identity, from a place that no document names and from those that Outsiders call from.
+func (e *estate) askDirectly(t *testing.T, callees []*callee, identities []identity) {
+	begin := time.Now()
+	all := newTally()
+	for _, to := range callees {
+		for i, sender := range e.outside {
+			who := identities
+			if i > 0 && !e.byAddress(to) {
+				who = identities[:1] // nobody
+			}
+			asked, err := e.direct(t.Context(), sender, to, who)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.join(asked)
+		}
+	}
+	t.Logf("%s; %.1f s", all, time.Since(begin).Seconds())
+	for _, key := range slices.Sorted(maps.Keys(all.differences)) {
+		t.Errorf("%d times, %s; first by %s", all.differences[key].n, key, all.differences[key].first)
+	}
+	if all.differing > 0 || all.allowed == 0 || all.refused == 0 {
+		t.Errorf("%d of %d differ", all.differing, all.sent)
+	}
+}
+
+// byAddress reports whether somebody may call the workload by where they are.
+func (e *estate) byAddress(to *callee) bool {
+	if to.workload == nil {
+		return false
+	}
+	for a := range e.meant.Workloads[to.place()].Admitted {
+		if strings.Contains(a.Peer, "/") && !strings.Contains(a.Peer, "/ns/") {
+			return true
+		}
+	}
+	return false
 }

@@ -188,7 +188,7 @@ func (c command) run(ctx context.Context, in io.Reader) ([]byte, error) {
 }
 
 // patience is how long anything may take to be ready, on the slowest machine.
-const patience = 5 * time.Minute
+const patience = 3 * time.Minute
 
 // until waits for something that takes its time, unless one of the processes ends that it depends on.
 func until(ctx context.Context, what string, ready func() error, on ...*process) error {

@@ -114,7 +114,7 @@ func (c *client) callOnce(r *wire.Request) (a wire.Answer, err error) {
 		}
 	}()
 	if c.conn == nil {
-		if c.conn, err = dial(r, "http/1.1"); err != nil {
+		if c.conn, err = dial(r); err != nil {
 			return a, err
 		}
 		c.reader = bufio.NewReader(c.conn)
@@ -179,7 +179,7 @@ func read(res *http.Response) wire.Answer {
 func (c *client) callHTTP2(r *wire.Request) (a wire.Answer, err error) {
 	if c.h2 == nil {
 		c.h2 = &http.Transport{Protocols: new(http.Protocols), DialContext: func(context.Context, string, string) (net.Conn, error) {
-			return dial(r, "h2")
+			return dial(r)
 		}}
 		c.h2.Protocols.SetUnencryptedHTTP2(true) // inside the connection that dial makes
 	}
@@ -207,8 +207,16 @@ func (c *client) callHTTP2(r *wire.Request) (a wire.Answer, err error) {
 	return read(res), nil
 }
 
+// protocols are what a sidecar says that it speaks: by Istio's own names, the callee's tells its peers from others that speak TLS.
+var protocols = map[string][]string{
+	"http1": {"istio-http/1.1", "http/1.1"},
+	"http2": {"istio-h2", "h2"},
+	"grpc":  {"istio-h2", "h2"},
+	"tcp":   {"istio"},
+}
+
 // dial connects, with mutual TLS where the request has an identity. Who answers is not looked at: the tests ask what the server takes.
-func dial(r *wire.Request, protocol string) (net.Conn, error) {
+func dial(r *wire.Request) (net.Conn, error) {
 	conn, err := net.DialTimeout("tcp", r.To, patience)
 	if err != nil || r.Identity == "" {
 		return conn, err
@@ -218,7 +226,7 @@ func dial(r *wire.Request, protocol string) (net.Conn, error) {
 		return nil, err
 	}
 	c := tls.Client(conn, &tls.Config{
-		Certificates: []tls.Certificate{pair}, RootCAs: roots, MinVersion: tls.VersionTLS12, NextProtos: []string{protocol},
+		Certificates: []tls.Certificate{pair}, RootCAs: roots, MinVersion: tls.VersionTLS12, NextProtos: protocols[r.Proto],
 		InsecureSkipVerify: true, VerifyConnection: func(s tls.ConnectionState) error { return trusted(s, roots) },
 	})
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
