@@ -23,7 +23,9 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // TestGolden compiles each testdata/*_*.txtar: its policies/ (laid over the base estate where the comment has a line
-// `over: base`, or over that of examples about personal data with `over: personal`), and compares findings.txt, stats.txt and those files of out/ that a line `show: PATTERN` asks for.
+// `over: base`, or over that of examples about personal data with `over: personal`), and compares findings.txt, stats.txt and those
+// files of out/ that a line `show: PATTERN` asks for; with `show: identities` also what findings are known by when a change is judged:
+// their objects, field and items.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	holdGolden(t, "testdata/*_*.txtar", golden)
@@ -87,6 +89,13 @@ func golden(t *testing.T, archive *txtar.Archive) *txtar.Archive {
 	}
 	got.Files = append(got.Files, txtar.File{Name: "findings.txt", Data: text.Bytes()})
 	got.Files = append(got.Files, txtar.File{Name: "stats.txt", Data: fmt.Appendf(nil, "%+v\n", r.Stats)})
+	if slices.Contains(show, "identities") {
+		var known []byte
+		for _, f := range r.Findings {
+			known = fmt.Appendf(known, "%s %s %s %q\n", f.Rule.Code, strings.Join(f.Objects, ", "), f.Field, f.Items)
+		}
+		got.Files = append(got.Files, txtar.File{Name: "identities.txt", Data: known})
+	}
 	files := map[string][]byte{}
 	for _, f := range r.Files {
 		files[f.Path] = f.Data

@@ -86,9 +86,8 @@ func runOldIstio(p *Pass) {
 	for _, c := range p.Estate.Clusters {
 		v := c.Doc.Spec.IstioVersion
 		major, minor, _ := strings.Cut(v.Value, ".")
-		minor, _, _ = strings.Cut(minor, ".")
-		n, err := strconv.Atoi(minor)
-		if err == nil && (major != "1" || n >= oldestMinor) {
+		n, _ := strconv.Atoi(minor) // digits (SYN-018), and the largest number where they are too many
+		if major != "1" || n >= oldestMinor {
 			continue
 		}
 		p.Report(v.Span, diag.Finding{
@@ -110,16 +109,14 @@ func runTrustBlurs(p *Pass) {
 	admitted := map[pair][]string{}
 	for _, m := range p.Estate.Meshes {
 		for _, a := range m.Accesses {
-			seen := map[pair]bool{}
 			for leg := range a.Legs() {
 				if leg.From == nil {
 					continue
 				}
 				for _, twin := range a.Caller.Service.Workloads {
 					k := pair{twin.Cluster, leg.To.Cluster}
-					if !twin.Cluster.Discovers(leg.To.Cluster) && !seen[k] && sharesAccount(leg.From, twin) &&
+					if !twin.Cluster.Discovers(leg.To.Cluster) && sharesAccount(leg.From, twin) &&
 						leg.To.Cluster.Admits(leg.From.Cluster.TrustDomain(), twin.Cluster.TrustDomain()) {
-						seen[k] = true
 						admitted[k] = append(admitted[k], a.String())
 					}
 				}
@@ -341,9 +338,6 @@ func reaches(e *model.Estate) []*reach {
 }
 
 func calleeKey(in *model.Intent, s *model.Service) string {
-	if in.To != nil {
-		return in.To.Key()
-	}
 	if strings.Contains(in.Doc.To.Value, "/") {
 		return in.Doc.To.Value
 	}
@@ -400,13 +394,13 @@ func runAddressesShort(p *Pass) {
 }
 
 // overflow is the cluster to go on in: the one of the same mesh with the most addresses left, one of the same trust domain
-// first, as callers there keep their identity.
+// first, as callers there keep their identity. It is never c itself, which is full.
 func overflow(c *model.Cluster) *model.Cluster {
 	var best *model.Cluster
 	free := func(o *model.Cluster) int { return serviceAddresses(o) - usedAddresses(o) }
 	same := func(o *model.Cluster) bool { return o.TrustDomain() == c.TrustDomain() }
 	for _, o := range c.Mesh.Clusters {
-		if o == c || float64(usedAddresses(o)) >= addressesFull*float64(serviceAddresses(o)) {
+		if float64(usedAddresses(o)) >= addressesFull*float64(serviceAddresses(o)) {
 			continue
 		}
 		if best == nil || same(o) && !same(best) || same(o) == same(best) && free(o) > free(best) {

@@ -66,7 +66,7 @@ func runPastException(p *Pass) {
 }
 
 func openness(s *model.Service) string {
-	if s == nil || len(s.Workloads) == 0 {
+	if s == nil {
 		return "it is nowhere"
 	}
 	st := s.Workloads[0].Stages

@@ -33,7 +33,7 @@ func runSamePattern(p *Pass) {
 func (p *Pass) sameWithin(e *model.Endpoint) {
 	for i, q := range e.Paths {
 		if slices.ContainsFunc(e.Paths[:i], func(o model.Pattern) bool { return o.Istio() == q.Istio() }) {
-			list, at := patternText(e, q, i)
+			list, at := patternText(e, q)
 			p.Report(at.Span, diag.Finding{
 				Message: fmt.Sprintf("endpoint %q has %q twice", e.Name, q.Text),
 				Help:    "write it once: the names of variables make no difference",
@@ -48,9 +48,9 @@ func (p *Pass) sameAcross(first, second *model.Endpoint) {
 	if first.Broken || second.Broken || !first.Overlaps(second) {
 		return
 	}
-	for i, q := range second.Paths {
+	for _, q := range second.Paths {
 		if slices.ContainsFunc(first.Paths, func(o model.Pattern) bool { return o.Istio() == q.Istio() }) {
-			_, at := patternText(second, q, i)
+			_, at := patternText(second, q)
 			p.Report(at.Span, diag.Finding{
 				Message: fmt.Sprintf("endpoint %q offers %q, which endpoint %q offers too: a grant to one is a grant to both", second.Name, q.Text, first.Name),
 				Help:    "offer it once, or give the two different methods",
@@ -61,21 +61,14 @@ func (p *Pass) sameAcross(first, second *model.Endpoint) {
 	}
 }
 
-// patternText is where the i-th pattern of an endpoint was written, and the list that it stands in.
-func patternText(e *model.Endpoint, q model.Pattern, i int) (syntax.List[syntax.Text], syntax.Text) {
+// patternText is where a pattern of an endpoint was written, and the list that it stands in, which has no text twice (SYN-020).
+func patternText(e *model.Endpoint, q model.Pattern) (syntax.List[syntax.Text], syntax.Text) {
 	list := e.Doc.Paths
 	if len(e.Doc.GRPC.Items) > 0 {
 		list = e.Doc.GRPC
 	}
-	if i < len(list.Items) && list.Items[i].Value == q.Text {
-		return list, list.Items[i]
-	}
-	for _, t := range list.Items {
-		if t.Value == q.Text {
-			return list, t
-		}
-	}
-	return list, *e.Key
+	i := slices.IndexFunc(list.Items, func(t syntax.Text) bool { return t.Value == q.Text })
+	return list, list.Items[i]
 }
 
 var coveredPattern = &diag.Rule{
@@ -90,13 +83,13 @@ func runCoveredPattern(p *Pass) {
 			return
 		}
 		for _, e := range s.Endpoints {
-			for i, q := range e.Paths {
+			for _, q := range e.Paths {
 				wider := slices.IndexFunc(e.Paths, func(o model.Pattern) bool { return o.Istio() != q.Istio() && o.Covers(q) })
 				if wider < 0 {
 					continue
 				}
-				list, at := patternText(e, q, i)
-				_, by := patternText(e, e.Paths[wider], wider)
+				list, at := patternText(e, q)
+				_, by := patternText(e, e.Paths[wider])
 				p.Report(at.Span, diag.Finding{
 					Message: fmt.Sprintf("%q is covered by %q of the same endpoint", q.Text, by.Value),
 					Help:    "leave one of them out: the narrow one if all is meant, the wide one if not",
@@ -185,7 +178,7 @@ func runIdleGrant(p *Pass) {
 			continue
 		}
 		help := "take it away, or wait for the caller's intent"
-		if g.From != nil && g.From.Team == g.Provider.Team || g.Team == g.Provider.Team && g.Team != nil {
+		if g.From != nil && g.From.Team == g.Provider.Team || g.Team == g.Provider.Team {
 			help = "take it away: Services of one team need no grant among themselves"
 		}
 		p.Report(g.Doc.From.Span, diag.Finding{
@@ -200,7 +193,7 @@ func runIdleGrant(p *Pass) {
 // the use.
 func misspelt(g *model.Grant) bool {
 	return slices.ContainsFunc(g.Provider.Mesh.Services, func(s *model.Service) bool {
-		return s.Slips && (s == g.From || g.Team != nil && s.Team == g.Team)
+		return s.Slips && (s == g.From || s.Team == g.Team)
 	})
 }
 

@@ -312,7 +312,7 @@ func runOutsiderIsEverybody(p *Pass) {
 // everybody reports whether a range is wider than any network that one organisation has: 10.0.0.0/8 is the largest of RFC 1918.
 func everybody(cidr string) bool {
 	p, err := netip.ParsePrefix(cidr)
-	return err == nil && (p.Addr().Is4() && p.Bits() < 8 || p.Addr().Is6() && p.Bits() < 16)
+	return err == nil && (p.Bits() < 8 || p.Addr().Is6() && p.Bits() < 16)
 }
 
 var selectorsMeet = &diag.Rule{

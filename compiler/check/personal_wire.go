@@ -26,7 +26,7 @@ func runNotEncrypted(p *Pass) {
 	p.eachExposedWorkload(func(w *model.Workload) bool {
 		return w.Stages.Authz == model.AuthzEnforce && w.Stages.MTLS != model.MTLSStrict
 	}, func(s *model.Service, ws []*model.Workload, what []string, accesses []*model.Access) {
-		p.object(stageSpan(s, ws[0].Stages.MTLSBy), diag.Finding{
+		p.object(ws[0].Stages.MTLSBy, diag.Finding{
 			Message: fmt.Sprintf("%s serves %s in %s at mtls: %s", s.Key(), listed(what), clusterNames(ws), ws[0].Stages.MTLS),
 			Help:    "say mtls: strict once its callers have sidecars; an exception of the platform cannot hold for personal data",
 			Items:   unique(strings.Split(clusterNames(ws), ", ")),
@@ -38,7 +38,7 @@ func runNotEncrypted(p *Pass) {
 func runNotEnforced(p *Pass) {
 	p.eachExposedWorkload(func(w *model.Workload) bool { return w.Stages.Authz != model.AuthzEnforce },
 		func(s *model.Service, ws []*model.Workload, what []string, _ []*model.Access) {
-			p.object(stageSpan(s, ws[0].Stages.AuthzBy), diag.Finding{
+			p.object(ws[0].Stages.AuthzBy, diag.Finding{
 				Message: fmt.Sprintf("%s serves %s in %s at authz: %s and mtls: %s: nothing keeps others out", s.Key(), listed(what), clusterNames(ws), ws[0].Stages.Authz, ws[0].Stages.MTLS),
 				Help:    "go on to authz: enforce; until then every register says that its accesses are not enforced",
 				Items:   unique(strings.Split(clusterNames(ws), ", ")),

@@ -25,7 +25,7 @@ func runNeedsSidecar(p *Pass) {
 		if st.Authz == model.AuthzOff {
 			asked, by = "outbound: "+st.Outbound.String(), st.OutboundBy
 		}
-		p.Report(stageSpan(s, st.MTLSBy), diag.Finding{
+		p.Report(st.MTLSBy, diag.Finding{
 			Message: fmt.Sprintf("%s has no sidecar in %s (mtls: none), so nothing enforces %s", s.Key(), clusterNames(ws), asked),
 			Help:    "give its pods a sidecar and say `mtls: permissive`, or let the exception say `authz: off` and `outbound: open` too",
 			Related: related(by, asked+" is asked for here"),
@@ -67,14 +67,6 @@ func clusterNames(ws []*model.Workload) string {
 	return strings.Join(all, ", ")
 }
 
-// stageSpan is the text that decided a stage, or the Service where nobody wrote one.
-func stageSpan(s *model.Service, by diag.Span) diag.Span {
-	if by.IsZero() {
-		return s.Doc.Metadata.Name.Span
-	}
-	return by
-}
-
 func related(at diag.Span, message string) []diag.Related {
 	if at.IsZero() {
 		return nil
@@ -97,7 +89,7 @@ func runUnderFloor(p *Pass) {
 		if part := s.Namespace.Floor(w.Cluster); part != nil {
 			floor = part.Key.Span
 		}
-		p.Report(stageSpan(s, w.Stages.AuthzBy), diag.Finding{
+		p.Report(w.Stages.AuthzBy, diag.Finding{
 			Message: fmt.Sprintf("%s is at authz: %s in %s, under a floor that would cut off all of its callers", s.Key(), w.Stages.Authz, clusterNames(ws)),
 			Help:    "say `authz: enforce`, or let the platform write an exception for it in the Mesh document, with a reason and an end",
 			Related: related(floor, "the floor"),
@@ -131,7 +123,7 @@ func runCallerWithoutIdentity(p *Pass) {
 				p.WithholdFrom(a, leg.From)
 				b := of[a.Caller.Service]
 				if b == nil {
-					b = &blind{at: stageSpan(a.Caller.Service, a.Span())}
+					b = &blind{at: a.Span()}
 					of[a.Caller.Service] = b
 				}
 				b.clusters = append(b.clusters, leg.From.Cluster.Name)

@@ -61,7 +61,7 @@ func (r *resolver) resolveCalls() {
 
 // qualify turns a reference into namespace/name: a bare name is one's own namespace's.
 func qualify(name, namespace string) string {
-	if strings.Contains(name, "/") || namespace == "" {
+	if strings.Contains(name, "/") {
 		return name
 	}
 	return namespace + "/" + name
@@ -123,9 +123,7 @@ func (r *resolver) resolveEndpointNames(s *Service, names []syntax.Text, object,
 			r.unknownEndpoint(UnknownEndpoint, s, n, object, field)
 			continue
 		}
-		if !slices.Contains(all, e) {
-			all = append(all, e)
-		}
+		all = append(all, e)
 	}
 	return all
 }
@@ -240,7 +238,7 @@ func (r *resolver) accessesOf(m *Mesh, in *Intent) {
 			waiting = append(waiting, a)
 			continue
 		}
-		if a.Grant != nil && !slices.Contains(a.Grant.Used, e) {
+		if a.Grant != nil {
 			a.Grant.Used = append(a.Grant.Used, e)
 		}
 		m.Accesses = append(m.Accesses, a)
@@ -271,7 +269,7 @@ func (r *resolver) foreignOutsider(in *Intent, e *Endpoint) bool {
 // ConsentTo is why the callee lets the caller in, if it asks. A grant is looked for before the audience, so that a grant somebody wrote
 // counts as used.
 func (e *Endpoint) ConsentTo(c Caller) (Consent, *Grant) {
-	if t := c.Team(); t != nil && t == e.Service.Team {
+	if c.Team() == e.Service.Team {
 		return SameTeam, nil
 	}
 	for _, g := range e.Service.Grants {

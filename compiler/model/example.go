@@ -1,51 +1,42 @@
 package model
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // AnyPath matches every path.
 var AnyPath = Pattern{Text: "/{rest...}", segments: []segment{{kind: rest}}, istio: "/{**}"}
 
 // Example is a shortest path, by its segments, that matches all of the patterns of the first list and none of the second; ok is
-// false exactly where there is none. Patterns tell segments apart only by the literals that they have at one place, so it is enough to
-// try those, one more that none of them has, and the empty one behind a trailing slash. A path with an empty segment elsewhere
-// ("//") is not among the examples, as no pattern can be written for it.
+// false exactly where there is none. At each place it is enough to try one segment and, to end there, the empty one behind a trailing
+// slash: the literal that one of the first patterns has there, or else one that no pattern has, which fits no more of them than any
+// other would. A path with an empty segment elsewhere ("//") is not among the examples, as no pattern can be written for it.
 func Example(all, none []Pattern) (path string, ok bool) {
-	type candidate struct {
-		segments []string
-		alive    []fit // of all, then of none
-	}
 	patterns := slices.Concat(all, none)
-	longest := 1
+	longest := 0
 	for _, p := range patterns {
-		longest = max(longest, len(p.segments)+1)
+		longest = max(longest, len(p.segments))
 	}
 	fresh := unusedLiteral(patterns)
-	frontier := []candidate{{alive: make([]fit, len(patterns))}}
-	for i := 0; i < longest; i++ {
-		var next []candidate
-		seen := map[string]bool{}
-		for _, c := range frontier {
-			for _, s := range choices(patterns, c.alive, i, len(all), fresh) {
-				alive := advance(patterns, c.alive, i, s)
-				if slices.Contains(alive[:len(all)], dead) {
-					continue
-				}
-				segments := append(slices.Clone(c.segments), s)
-				if ends(patterns, alive, i+1, len(all)) {
-					return "/" + strings.Join(segments, "/"), true
-				}
-				if key := fingerprint(alive); s != "" && !seen[key] {
-					seen[key] = true
-					next = append(next, candidate{segments, alive})
-				}
+	alive := make([]fit, len(patterns))
+	for at := range longest + 1 {
+		s := segmentAt(all, at, fresh)
+		for _, last := range []string{s, ""} {
+			if ends(patterns, advance(patterns, alive, at, last), at+1, len(all)) {
+				return path + "/" + last, true
 			}
 		}
-		frontier = next
+		path, alive = path+"/"+s, advance(patterns, alive, at, s)
 	}
 	return "", false
+}
+
+// segmentAt is the literal that one of the patterns asks for at a place, or the one that none does.
+func segmentAt(patterns []Pattern, at int, fresh string) string {
+	for _, p := range patterns {
+		if at < len(p.segments) && p.segments[at].kind == literal {
+			return p.segments[at].literal
+		}
+	}
+	return fresh
 }
 
 // fit is how the segments so far fit a pattern.
@@ -56,21 +47,6 @@ const (
 	fitsWhateverFollows
 	dead
 )
-
-// choices are the segments worth trying at one place: the literal of one of the first patterns, which all must match, or any.
-func choices(patterns []Pattern, alive []fit, at, first int, fresh string) []string {
-	all := []string{fresh}
-	for i, p := range patterns {
-		if i < first && alive[i] == fits && at < len(p.segments) && p.segments[at].kind == literal {
-			return []string{p.segments[at].literal}
-		}
-		if alive[i] == fits && at < len(p.segments) && p.segments[at].kind == literal && p.segments[at].literal != "" {
-			all = append(all, p.segments[at].literal)
-		}
-	}
-	slices.Sort(all[1:])
-	return append(slices.Compact(all), "")
-}
 
 func advance(patterns []Pattern, alive []fit, at int, s string) []fit {
 	next := slices.Clone(alive)
@@ -97,14 +73,6 @@ func ends(patterns []Pattern, alive []fit, n, first int) bool {
 		}
 	}
 	return true
-}
-
-func fingerprint(alive []fit) string {
-	var b strings.Builder
-	for _, a := range alive {
-		b.WriteByte(byte(a))
-	}
-	return b.String()
 }
 
 // unusedLiteral is a segment that no pattern has as a literal.

@@ -235,7 +235,7 @@ type Endpoint struct {
 // Key is how the endpoint is called from anywhere: namespace/name endpoint.
 func (e *Endpoint) String() string { return e.Service.Key() + " " + e.Name }
 
-// Grant is a provider's consent to a caller. Exactly one of From, Team and Outsider is set, unless the name resolved nowhere.
+// Grant is a provider's consent to a caller. Exactly one of From, Team and Outsider is set: what names nobody of the mesh is none.
 type Grant struct {
 	Doc       *syntax.Grant
 	Provider  *Service
@@ -243,7 +243,7 @@ type Grant struct {
 	Team      *Team
 	Outsider  *Outsider
 	Endpoints []*Endpoint
-	// Used are the endpoints that an access rests on the grant for.
+	// Used are the endpoints that an access rests on the grant for, each as often as one does.
 	Used []*Endpoint
 }
 
@@ -257,7 +257,7 @@ func (g *Grant) admits(c Caller, e *Endpoint) bool {
 	case g.Team != nil:
 		return c.Service != nil && c.Service.Team == g.Team
 	default:
-		return g.Outsider != nil && c.Outsider == g.Outsider
+		return c.Outsider == g.Outsider
 	}
 }
 

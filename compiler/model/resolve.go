@@ -155,7 +155,7 @@ func (r *resolver) choose(s syntax.Selection, set, fallback []*Cluster, object, 
 	var chosen []*Cluster
 	for _, c := range set {
 		byName := slices.ContainsFunc(s.Names, func(n syntax.Text) bool { return n.Value == c.Name })
-		if byName || len(s.Labels) > 0 && hasLabels(c, s.Labels) {
+		if byName || hasLabels(c, s.Labels) {
 			chosen = append(chosen, c)
 		}
 	}
@@ -198,6 +198,7 @@ func (r *resolver) labelsInUse() string {
 	return strings.Join(slices.Compact(all), ", ")
 }
 
+// hasLabels reports whether the cluster is selected by the labels: by none where there are none.
 func hasLabels(c *Cluster, labels []syntax.Entry[syntax.Text]) bool {
 	for _, want := range labels {
 		if !slices.ContainsFunc(c.Doc.Metadata.Labels, func(have syntax.Entry[syntax.Text]) bool {
@@ -206,7 +207,7 @@ func hasLabels(c *Cluster, labels []syntax.Entry[syntax.Text]) bool {
 			return false
 		}
 	}
-	return true
+	return len(labels) > 0
 }
 
 func (r *resolver) resolveTeams(docs []*syntax.Team) {
@@ -300,11 +301,12 @@ func (r *resolver) liesIn(folder, object string, h syntax.Header) {
 
 // teamOfFile is the team whose folder a file lies in, "" where it is none's.
 func teamOfFile(file string) string {
-	parts := strings.Split(file, "/")
-	if len(parts) < 4 || parts[0] != "policies" || parts[1] != "teams" {
+	inTeams, ok := strings.CutPrefix(file, "policies/teams/")
+	if !ok {
 		return ""
 	}
-	return parts[2]
+	team, _, _ := strings.Cut(inTeams, "/")
+	return team
 }
 
 // unknown reports a name that resolves nowhere, with the one that was probably meant.
@@ -354,11 +356,10 @@ func nearestName(name string, known []string) string {
 		return near
 	}
 	// A host of Kubernetes' DNS is the name of its Service, the other way round.
-	if service, rest, ok := strings.Cut(name, "."); ok {
-		namespace, _, _ := strings.Cut(rest, ".")
-		if slices.Contains(known, namespace+"/"+service) {
-			return namespace + "/" + service
-		}
+	service, rest, _ := strings.Cut(name, ".")
+	namespace, _, _ := strings.Cut(rest, ".")
+	if slices.Contains(known, namespace+"/"+service) {
+		return namespace + "/" + service
 	}
 	_, last, qualified := strings.Cut(name, "/")
 	if !qualified {

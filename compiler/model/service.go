@@ -198,7 +198,7 @@ func (s *Service) placedIn(c *Cluster) bool {
 		return s.Namespace.In(c)
 	}
 	byName := slices.ContainsFunc(sel.Names, func(n syntax.Text) bool { return n.Value == c.Name })
-	return s.Namespace.In(c) && (byName || len(sel.Labels) > 0 && hasLabels(c, sel.Labels))
+	return s.Namespace.In(c) && (byName || hasLabels(c, sel.Labels))
 }
 
 func (r *resolver) checkTargetPorts(s *Service, p *syntax.Per) {
@@ -296,8 +296,7 @@ func (w *Workload) except(exceptions []syntax.Exception) {
 
 // selects reports whether a selection, all clusters where it was not written, has the cluster in it.
 func selects(s syntax.Selection, c *Cluster) bool {
-	return !s.IsSet() || slices.ContainsFunc(s.Names, func(n syntax.Text) bool { return n.Value == c.Name }) ||
-		len(s.Labels) > 0 && hasLabels(c, s.Labels)
+	return !s.IsSet() || slices.ContainsFunc(s.Names, func(n syntax.Text) bool { return n.Value == c.Name }) || hasLabels(c, s.Labels)
 }
 
 func (r *resolver) resolveEndpoints(s *Service) {

@@ -65,20 +65,15 @@ type Peer struct {
 	Any       bool
 }
 
-func (p Peer) String() string {
+// Stranger is what a peer that is no Service and shows no identity is called.
+func (p Peer) Stranger() string {
 	switch {
-	case p.Service != nil:
-		return p.Service.Key()
-	case p.Team != nil:
-		return "team " + p.Team.Name
 	case p.Outsider != nil:
 		return "outsider " + p.Outsider.Name
 	case p.Plaintext:
 		return "a peer without identity"
-	case p.Any:
-		return "anybody"
 	default:
-		return p.Identity
+		return "anybody"
 	}
 }
 
@@ -231,9 +226,7 @@ func (r *resolver) peers(m *Mesh, t *Test, p syntax.Peer) []Peer {
 			return []Peer{{Service: s}}
 		}
 	case p.Team.Value != "":
-		if team := r.teams[p.Team.Value]; team != nil {
-			return []Peer{{Team: team}}
-		}
+		return []Peer{{Team: r.teams[p.Team.Value]}}
 	case p.Outsider.Value != "":
 		if i := slices.IndexFunc(m.Outsiders, func(o *Outsider) bool { return o.Name == p.Outsider.Value }); i >= 0 {
 			return []Peer{{Outsider: m.Outsiders[i]}}

@@ -112,12 +112,12 @@ func (t *trial) allowed(w *model.Workload) {
 		switch {
 		case p.Outsider != nil:
 			if slices.Contains(p.Outsider.Clusters, w.Cluster) {
-				t.every(w, p.String(), nil, t.mayOutsider(w, p.Outsider))
+				t.every(w, p.Stranger(), nil, t.mayOutsider(w, p.Outsider))
 			}
 		case p.Identity != "":
 			t.every(w, p.Identity, nil, t.mayIdentity(w, p.Identity))
 		case p.Any || p.Plaintext:
-			t.every(w, p.String(), nil, t.mayAnybody(w))
+			t.every(w, p.Stranger(), nil, t.mayAnybody(w))
 		}
 	}
 }
@@ -227,16 +227,16 @@ func (t *trial) denied(w *model.Workload) {
 		switch {
 		case p.Outsider != nil:
 			names, ranges := outsiderPeers(p.Outsider)
-			t.none(w, p.String(), nil, open(w) && connects(w, strings.Join(names, "")), func(ad admission) bool {
+			t.none(w, p.Stranger(), nil, open(w) && connects(w, strings.Join(names, "")), func(ad admission) bool {
 				return ad.access.Caller.Outsider == p.Outsider || overlap(ad.cidrs, ranges) ||
 					slices.ContainsFunc(names, func(id string) bool { return ad.admitsIdentity(w.Cluster, id) })
 			})
 		case p.Identity != "":
 			t.none(w, p.Identity, nil, open(w) && connects(w, p.Identity), func(ad admission) bool { return ad.admitsIdentity(w.Cluster, p.Identity) })
 		case p.Plaintext:
-			t.none(w, p.String(), nil, open(w) && connects(w, ""), admission.plaintext)
+			t.none(w, p.Stranger(), nil, open(w) && connects(w, ""), admission.plaintext)
 		case p.Any:
-			t.none(w, p.String(), nil, open(w), func(admission) bool { return true })
+			t.none(w, p.Stranger(), nil, open(w), func(admission) bool { return true })
 		}
 	}
 }
