@@ -328,14 +328,12 @@ func (r *resolver) unknown(rule *diag.Rule, name syntax.Text, kind string, known
 }
 
 // doubtFixes takes the fix away where several files use a name that nobody declares: then it is its declaration, more likely,
-// that is misspelt, and a machine that follows it would misspell all of them.
+// that is misspelt, and a machine that follows it would misspell all of them. What is wrong with a text itself is so in every file.
 func (r *resolver) doubtFixes() {
+	ofTexts := []*diag.Rule{BadPath, UnreadableAssertion, DuplicateReference}
 	files := map[string]map[string]bool{}
 	key := func(f diag.Finding) string { return f.Rule.Code + f.Message }
 	for _, f := range r.found {
-		if f.Fix == nil {
-			continue
-		}
 		if files[key(f)] == nil {
 			files[key(f)] = map[string]bool{}
 		}
@@ -343,7 +341,7 @@ func (r *resolver) doubtFixes() {
 	}
 	for i := range r.found {
 		f := &r.found[i]
-		if n := len(files[key(*f)]); f.Fix != nil && n > 1 {
+		if n := len(files[key(*f)]); f.Fix != nil && n > 1 && !slices.Contains(ofTexts, f.Rule) {
 			f.Help += fmt.Sprintf(" or is it the declaration that is misspelt, as %d files say this name?", n)
 			f.Fix = nil
 		}
