@@ -129,16 +129,18 @@ func asks(c model.Caller, e *model.Endpoint) bool {
 	return slices.ContainsFunc(intents, func(in *model.Intent) bool { return slices.Contains(in.Endpoints, e) })
 }
 
-// objection is the finding of the rule that speaks of the access.
+// objection is the finding of the rule that speaks of the access: one that names it, or else its caller, or else its callee.
 func (x *Index) objection(d decision, who asker) *diag.Finding {
-	for i := range x.findings {
-		f := &x.findings[i]
-		if f.Rule != d.rule {
-			continue
-		}
-		if d.access != nil && slices.Contains(f.Items, d.access.String()) ||
-			slices.Contains(f.Objects, who.caller.Object()) || slices.Contains(f.Objects, d.endpoint.Service.Object()) {
-			return f
+	speaks := []func(*diag.Finding) bool{
+		func(f *diag.Finding) bool { return d.access != nil && slices.Contains(f.Items, d.access.String()) },
+		func(f *diag.Finding) bool { return slices.Contains(f.Objects, who.caller.Object()) },
+		func(f *diag.Finding) bool { return slices.Contains(f.Objects, d.endpoint.Service.Object()) },
+	}
+	for _, of := range speaks {
+		for i := range x.findings {
+			if f := &x.findings[i]; f.Rule == d.rule && of(f) {
+				return f
+			}
 		}
 	}
 	return nil
