@@ -76,6 +76,7 @@ func (r *Result) argoCD(fsys fs.FS) {
 	if bytes.Equal(has, want) {
 		return
 	}
+	f.Span = lineOf(argocd.Path, file, firstDifference(has, want))
 	f.Message = "the file is not what writ renders"
 	if len(has) < 2*len(want)+1<<16 { // nobody reads what fills a larger one
 		f.Items = different(entries(has), entries(want))
@@ -85,6 +86,20 @@ func (r *Result) argoCD(fsys fs.FS) {
 		f.Message += ": " + listed(f.Items)
 	}
 	r.Findings.Add(f)
+}
+
+// firstDifference is the first line, from 1, in which the file is not as it should be.
+func firstDifference(has, want []byte) int {
+	line := 1
+	for i, c := range has {
+		if i >= len(want) || want[i] != c {
+			break
+		}
+		if c == '\n' {
+			line++
+		}
+	}
+	return line
 }
 
 // entries are the destinations and the kinds in the file.
