@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -12,11 +13,18 @@ import (
 	"writ.dev/writ/compiler/model"
 )
 
-var staleArgoCD = &diag.Rule{
-	Code: "OUT-005", Name: "stale-argo-cd", Effect: diag.Report, Level: diag.Error,
-	Title: argocd.Path + " is not what the documents say",
-	Why:   "Its AppProject is what Argo CD admits. What it lacks never reaches a cluster, so that a new namespace stands open for want of its floor; what it has too much, nobody needs.",
-}
+var (
+	staleArgoCD = &diag.Rule{
+		Code: "OUT-005", Name: "stale-argo-cd", Effect: diag.Report, Level: diag.Error,
+		Title: argocd.Path + " is not what the documents say",
+		Why:   "Its AppProject is what Argo CD admits. What it lacks never reaches a cluster, so that a new namespace stands open for want of its floor; what it has too much, nobody needs.",
+	}
+	turnedArgoCD = &diag.Rule{
+		Code: "OUT-006", Name: "turned-argo-cd", Effect: diag.Report, Level: diag.Warning,
+		Title: "a change has Argo CD apply something else, or takes away what says what it applies",
+		Why:   "What is proved is what writ renders here. From another repository, branch or folder, or into a cluster of another name, Argo CD may apply what nobody has proved.",
+	}
+)
 
 // placed is what Argo CD must admit for the estate: the namespaces of the documents, which the platform's team decides, and what lies
 // elsewhere because the mesh or an overlay has it there. So no team's change of its own documents needs another AppProject.
@@ -112,4 +120,50 @@ func entries(file []byte) []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// argoCDTurned tells of a change of what Argo CD applies, and where: the file is current again with whatever it is made with.
+func (r *Result) argoCDTurned(base, now fs.FS) {
+	file, err := fs.ReadFile(base, argocd.Path)
+	if err != nil || r.resolved == nil {
+		return
+	}
+	was, _, err := argocd.Read(file)
+	if err != nil {
+		return
+	}
+	f := diag.Finding{Rule: turnedArgoCD, Objects: []string{argocd.Path}, Field: "settings"}
+	file, err = fs.ReadFile(now, argocd.Path)
+	if err != nil {
+		f.Span, f.Items = r.someMesh(), []string{"gone"}
+		f.Message = "this change takes " + argocd.Path + " away: nothing says any more what Argo CD admits"
+		f.Help = "run `writ argocd --write --repo " + was.Repo + "`, unless the file lies elsewhere now"
+	} else {
+		is, line, err := argocd.Read(file)
+		if err != nil {
+			return // which is told
+		}
+		before, after := without(was.Flags(), is.Flags()), without(is.Flags(), was.Flags())
+		if f.Items = append(before, after...); len(f.Items) == 0 {
+			return
+		}
+		f.Span = lineOf(argocd.Path, file, line)
+		f.Message = fmt.Sprintf("this change has Argo CD apply something else: it reads by %s, and did by %s", flags(after), flags(before))
+		f.Help = "say in the pull request who wants that: only what is rendered here is proved"
+	}
+	r.Findings.Add(f)
+	r.gone.recall(r.Sources, r.Findings)
+	r.Findings.Sort()
+}
+
+// without are those that are not among the others.
+func without(all, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(one string) bool { return slices.Contains(others, one) })
+}
+
+func flags(some []string) string {
+	if len(some) == 0 {
+		return "the defaults"
+	}
+	return listed(some)
 }

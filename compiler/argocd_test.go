@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -95,5 +96,40 @@ func TestAFileForArgoCDOfAnySizeIsToldInOneLine(t *testing.T) {
 	r := mustCompile(t, layOver(estate, []txtar.File{{Name: argocd.Path, Data: append(estate[argocd.Path].Data, more.String()...)}}))
 	if found := stale(r); len(found) != 1 || found[0].Message != "the file is not what writ renders" || len(found[0].Items) > 0 {
 		t.Errorf("%d findings: %v", len(found), describe(found))
+	}
+}
+
+// TestAChangeThatTurnsArgoCDIsTold, be it to another place or away.
+func TestAChangeThatTurnsArgoCDIsTold(t *testing.T) {
+	t.Parallel()
+	before := withArgoCD(t)
+	turned := func(r *Result) diag.List {
+		return slices.DeleteFunc(slices.Clone(r.Findings), func(f diag.Finding) bool { return f.Rule != turnedArgoCD })
+	}
+	if r := mustCompileAgainst(t, before, base(t)); len(turned(r)) > 0 || r.Fails() {
+		t.Errorf("the first file is told: %v", describe(r.Findings))
+	}
+	r := mustCompileAgainst(t, base(t), before)
+	if found := turned(r); len(found) != 1 || !strings.HasPrefix(found[0].Message, "this change takes policies/platform/argocd.yaml away") || r.Fails() {
+		t.Errorf("a file that goes: %v", describe(r.Findings))
+	}
+	for text, want := range map[string]string{
+		"--repo https://git.example.com/access.git":                              "",
+		"--repo https://git.example.com/access.git --path elsewhere":             "it reads by --path elsewhere, and did by the defaults",
+		"--repo https://git.example.com/other.git":                               "it reads by --repo https://git.example.com/other.git, and did by --repo https://git.example.com/access.git",
+		"--repo https://git.example.com/access.git --cluster eu-1=somebody-else": "it reads by --cluster eu-1=somebody-else, and did by the defaults",
+	} {
+		s, _, err := argocd.Read([]byte("# writ argocd " + text + "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := argocd.Render(s, mustCompile(t, base(t)).Admitted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := turned(mustCompileAgainst(t, layOver(base(t), []txtar.File{{Name: argocd.Path, Data: file}}), before))
+		if want == "" && len(found) > 0 || want != "" && (len(found) != 1 || !strings.HasSuffix(found[0].Message, ": "+want)) {
+			t.Errorf("%s: %v", text, describe(found))
+		}
 	}
 }

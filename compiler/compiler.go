@@ -146,6 +146,7 @@ func compileBoth(ctx context.Context, fsys fs.FS, opts Options) (*Result, error)
 		}
 	}
 	r.ownersGone(opts.Base, fsys)
+	r.argoCDTurned(opts.Base, fsys)
 	if err := r.judge(ctx, base, opts, fsys); err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ var (
 
 // Catalogue is every rule that a compilation applies, by code.
 func Catalogue() []*diag.Rule {
-	all := slices.Concat(check.Catalogue(), overlay.Rules, prove.Rules, live.Rules, query.Rules, judgeRules, ownerRules, []*diag.Rule{istioRefuses, manyRemoved, foreignManifest, floorGone, staleArgoCD})
+	all := slices.Concat(check.Catalogue(), overlay.Rules, prove.Rules, live.Rules, query.Rules, judgeRules, ownerRules, []*diag.Rule{istioRefuses, manyRemoved, foreignManifest, floorGone, staleArgoCD, turnedArgoCD})
 	slices.SortFunc(all, func(a, b *diag.Rule) int { return strings.Compare(a.Code, b.Code) })
 	return all
 }

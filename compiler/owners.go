@@ -187,15 +187,20 @@ func (r *Result) ownersGone(base, now fs.FS) {
 	if is, err := fs.ReadFile(now, codeowners.Path); err == nil && codeowners.Managed(is) {
 		return
 	}
-	at := diag.Span{File: "policies", Start: diag.At(1, 1, 0), End: diag.At(1, 1, 0)}
-	for _, m := range r.resolved.Meshes {
-		at = m.Doc.Metadata.Name.Span
-	}
 	r.Findings.Add(diag.Finding{
-		Rule: staleOwners, Span: at, Message: "this change takes writ's block out of " + codeowners.Path + ": nobody is asked about documents any more",
+		Rule: staleOwners, Span: r.someMesh(), Message: "this change takes writ's block out of " + codeowners.Path + ": nobody is asked about documents any more",
 		Help:    "run `writ codeowners --write`",
 		Objects: []string{codeowners.Path}, Field: "owners", Items: []string{"gone"},
 	})
 	r.gone.recall(r.Sources, r.Findings)
 	r.Findings.Sort()
+}
+
+// someMesh is where a finding about what is not there stands.
+func (r *Result) someMesh() diag.Span {
+	at := diag.Span{File: "policies", Start: diag.At(1, 1, 0), End: diag.At(1, 1, 0)}
+	for _, m := range r.resolved.Meshes {
+		at = m.Doc.Metadata.Name.Span
+	}
+	return at
 }

@@ -94,10 +94,10 @@ func (s Settings) Check() error {
 	return nil
 }
 
-// args are the settings as flags of `writ argocd`, without those that are as by default.
-func (s Settings) args() []string {
+// Flags are the settings as flags of `writ argocd`, each with its value, without those that are as by default.
+func (s Settings) Flags() []string {
 	unsaid := Defaults()
-	args := []string{"--repo", s.Repo}
+	flags := []string{"--repo " + s.Repo}
 	for _, f := range []struct{ flag, value, unsaid string }{
 		{"--revision", s.Revision, unsaid.Revision},
 		{"--path", s.Folder, unsaid.Folder},
@@ -105,13 +105,13 @@ func (s Settings) args() []string {
 		{"--namespace", s.Namespace, unsaid.Namespace},
 	} {
 		if f.value != f.unsaid {
-			args = append(args, f.flag, f.value)
+			flags = append(flags, f.flag+" "+f.value)
 		}
 	}
 	for _, cluster := range slices.Sorted(maps.Keys(s.Clusters)) {
-		args = append(args, "--cluster", cluster+"="+s.Clusters[cluster])
+		flags = append(flags, "--cluster "+cluster+"="+s.Clusters[cluster])
 	}
-	return args
+	return flags
 }
 
 // said is the line of the file that has its settings.
@@ -203,7 +203,7 @@ func Render(s Settings, a Admitted) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	err := page.Execute(&out, map[string]any{
-		"Said": said + strings.Join(s.args(), " "), "S": s, "Label": ClusterLabel,
+		"Said": said + strings.Join(s.Flags(), " "), "S": s, "Label": ClusterLabel,
 		"Cluster": fmt.Sprintf("{{index .path.segments %d}}", depth), "Directories": pattern,
 		"Places": sorted(places, func(p Place) string { return p.Cluster + " " + p.Namespace }),
 		"Kinds":  sorted(a.Kinds, func(k Kind) string { return k.Group + " " + k.Kind }),
