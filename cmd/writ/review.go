@@ -108,7 +108,7 @@ func (r *review) markdown(limit diag.Limit) ([]byte, error) {
 		return nil, err
 	}
 	if r.Proved != "" {
-		fmt.Fprintf(&page, "Proved: %s.\n", diag.Code(r.Proved))
+		fmt.Fprintf(&page, "Proved: %s.\n", diag.Prose(r.Proved))
 	}
 	return page.Bytes(), nil
 }
@@ -149,7 +149,7 @@ func (r *review) agreements(page *bytes.Buffer, limit diag.Limit) {
 		if one.First {
 			first = ", **in a change that comes first**"
 		}
-		row := fmt.Sprintf("- %s%s: %s\n", diag.Code(one.Who), first, diag.Code(one.Why))
+		row := fmt.Sprintf("- %s%s: %s\n", diag.Prose(one.Who), first, diag.Prose(one.Why))
 		if !limit.Fits(i, b.Len()+len(row)) {
 			fmt.Fprintf(&b, "\n%s\n", limit.Left(len(r.Agreements)-i))
 			break
@@ -165,7 +165,7 @@ func (r *review) out(page *bytes.Buffer) {
 	if r.Behind == "" {
 		return
 	}
-	fmt.Fprintf(page, "### `out/` is behind\n\n%s\n\n", diag.Code(r.Behind))
+	fmt.Fprintf(page, "### `out/` is behind\n\n%s\n\n", diag.Prose(r.Behind))
 	shown := r.Lacks[:min(len(r.Lacks), lacksShown)]
 	for _, line := range shown {
 		fmt.Fprintf(page, "- %s\n", diag.Code(line))

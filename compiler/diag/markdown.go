@@ -3,6 +3,7 @@ package diag
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 )
 
@@ -88,7 +89,7 @@ func (i *Item) row() string {
 	if i.File != "" {
 		row += " " + Code(fmt.Sprintf("%s:%d", i.File, i.Line))
 	}
-	row += fmt.Sprintf(" %s %s\n", Code(i.Message), Code(i.Code))
+	row += fmt.Sprintf(" %s %s\n", Prose(i.Message), Code(i.Code))
 	lines := strings.Split(strings.TrimSpace(i.Help), "\n")
 	for n, line := range lines {
 		if n == helpShown {
@@ -96,13 +97,65 @@ func (i *Item) row() string {
 			break
 		}
 		if strings.TrimSpace(line) != "" {
-			row += fmt.Sprintf("  <br>help: %s\n", Code(line))
+			row += fmt.Sprintf("  <br>help: %s\n", Prose(line))
 		}
 	}
 	if i.Fix != "" {
-		row += fmt.Sprintf("  <br>fix: %s (`writ fix`)\n", Code(i.Fix))
+		row += fmt.Sprintf("  <br>fix: %s (`writ fix`)\n", Prose(i.Fix))
 	}
 	return row
+}
+
+// word is one that no reader of Markdown takes for more: letters, with what a sentence puts around them.
+var word = regexp.MustCompile(`^\(?[\p{L}\p{N}]+(['’][\p{L}]+)?[,;:.?!)]*$`)
+
+// commit is what GitHub would take for one, and make a link of.
+var commit = regexp.MustCompile(`(?i)^\(?[0-9a-f]{7,}[,;:.?!)]*$`)
+
+// Prose writes a sentence that names things of others: plain words as they are, and all else as Code. Nothing of it is read as
+// Markdown, HTML, a link or a mention.
+func Prose(s string) string {
+	s = shorten(strings.TrimSpace(Visible(s)))
+	var all []string
+	var other []string // words that follow each other and are not plain
+	flush := func() {
+		if len(other) == 0 {
+			return
+		}
+		text, end := strings.Join(other, " "), ""
+		if last := len(text) - 1; last > 0 && strings.ContainsAny(text[last:], ",;:") {
+			text, end = text[:last], text[last:]
+		}
+		all, other = append(all, Code(text)+end), nil
+	}
+	depth := 0 // of brackets, which are not torn apart
+	for _, w := range strings.Fields(s) {
+		inside := depth > 0
+		depth = max(depth+strings.Count(w, "{")+strings.Count(w, "[")-strings.Count(w, "}")-strings.Count(w, "]"), 0)
+		switch {
+		case inside || depth > 0 || !word.MatchString(w) && w != "->" || commit.MatchString(w):
+			other = append(other, w)
+			if depth == 0 && strings.ContainsAny(w[len(w)-1:], ",;:") {
+				flush()
+			}
+		case w == "->":
+			flush()
+			all = append(all, "→")
+		default:
+			flush()
+			all = append(all, w)
+		}
+	}
+	flush()
+	return strings.Join(all, " ")
+}
+
+// shorten cuts a text that is too long to be read.
+func shorten(s string) string {
+	if runes := []rune(s); len(runes) > codeShown {
+		return string(runes[:codeShown]) + "..."
+	}
+	return s
 }
 
 // codeShown is how much of one text is shown, in characters.
@@ -111,6 +164,9 @@ const codeShown = 300
 // Cell is Code in a cell of a table, which a bar would end.
 func Cell(s string) string { return strings.ReplaceAll(Code(s), "|", `\|`) }
 
+// ProseCell is Prose in a cell.
+func ProseCell(s string) string { return strings.ReplaceAll(Prose(s), "|", `\|`) }
+
 // Code writes text that somebody else wrote so that nothing in it is read as Markdown, HTML or a mention of a person: in a code
 // span with a fence that the text does not have (https://github.github.com/gfm/#code-spans).
 func Code(s string) string {
@@ -118,9 +174,7 @@ func Code(s string) string {
 	if s == "" {
 		return ""
 	}
-	if runes := []rune(s); len(runes) > codeShown {
-		s = string(runes[:codeShown]) + "..."
-	}
+	s = shorten(s)
 	longest, run := 0, 0
 	for _, r := range s {
 		if run++; r != '`' {

@@ -40,6 +40,19 @@ func TestCodeIsOneSpan(t *testing.T) {
 			t.Errorf("%q: %s, want %s", s, got, want)
 		}
 	}
+	for s, want := range map[string]string{
+		`identity/customers has no endpoint "read-adress"`:    "`identity/customers` has no endpoint `\"read-adress\"`",
+		"@org/team must agree (GDPR, Article 5): don't wait.": "`@org/team` must agree (GDPR, Article 5): don't wait.",
+		"see www.x.example, #1 and deadbeef or :tada:":        "see `www.x.example`, `#1` and `deadbeef` or `:tada`:",
+		"a `b` | *c* <d>": "a ``` `b` | *c* <d> ```",
+		"adds to identity/customers: - {from: a, endpoints: [x]} now": "adds to `identity/customers`: `- {from: a, endpoints: [x]}` now",
+		"authz off -> enforce, :: -> x":                               "authz off → enforce, `:`: → x",
+		"größer ist 1 1. -":                                           "größer ist 1 1. `-`",
+	} {
+		if got := Prose(s); got != want && got != strings.ReplaceAll(want, "```", "``") {
+			t.Errorf("%q: %s, want %s", s, got, want)
+		}
+	}
 	if got := Cell("a|b"); got != "`a\\|b`" {
 		t.Error(got)
 	}

@@ -49,13 +49,13 @@ func (b *writer) disclosures(d *Difference) {
 	if lead == "" {
 		return
 	}
-	fmt.Fprintf(b, "### Personal data\n\n**%s**\n\n", diag.Code(lead))
+	fmt.Fprintf(b, "### Personal data\n\n**%s.**\n\n", diag.Prose(lead))
 	now := len(d.Disclosed)
 	b.list(now+len(d.Withdrawn), func(i int) string {
 		if i < now {
-			return fmt.Sprintf("- now: %s\n", diag.Code(d.Disclosed[i].Words()))
+			return fmt.Sprintf("- now: %s\n", diag.Prose(d.Disclosed[i].Words()))
 		}
-		return fmt.Sprintf("- no more: %s\n", diag.Code(d.Withdrawn[i-now].Words()))
+		return fmt.Sprintf("- no more: %s\n", diag.Prose(d.Withdrawn[i-now].Words()))
 	})
 }
 
@@ -72,9 +72,9 @@ func (b *writer) changes(title string, all []Change) {
 }
 
 func (c *Change) whereCell() string {
-	where := diag.Cell(c.Where())
+	where := diag.ProseCell(c.Where())
 	if len(c.Unenforced) > 0 {
-		where += "<br>not enforced in " + diag.Cell(strings.Join(c.Unenforced, ", "))
+		where += "<br>not enforced in " + diag.ProseCell(strings.Join(c.Unenforced, ", "))
 	}
 	return where
 }
@@ -85,9 +85,9 @@ func (b *writer) way(all diag.List) {
 	}
 	fmt.Fprintf(b, "### Make two changes of it (%d)\n\n", len(all))
 	b.list(len(all), func(i int) string {
-		return fmt.Sprintf("- %s %s\n", diag.Code(all[i].Rule.Code), diag.Code(all[i].Message))
+		return fmt.Sprintf("- %s %s\n", diag.Code(all[i].Rule.Code), diag.Prose(all[i].Message))
 	})
-	fmt.Fprintf(b, "%s\n\n", diag.Code(all[0].Help))
+	fmt.Fprintf(b, "%s\n\n", diag.Prose(all[0].Help))
 }
 
 func (b *writer) switches(all []Switch) {
@@ -96,7 +96,7 @@ func (b *writer) switches(all []Switch) {
 	}
 	fmt.Fprintf(b, "### Opened, closed, renamed (%d)\n\n", len(all))
 	b.list(len(all), func(i int) string {
-		row := "- " + diag.Code(all[i].Words())
+		row := "- " + diag.Prose(all[i].Words())
 		if all[i].Looser {
 			row += " **(opens)**"
 		}

@@ -56,7 +56,15 @@ func TestFindingStandsOnItsLine(t *testing.T) {
 	r := begin(t)
 	wrong(r)
 	f := newForge(t)
+	f.vars = []string{"WRIT_CODE_SCANNING=true"}
+	f.repository = "shop/access"
 	o := f.run(r, "writ.yml", "pull_request", pullRequest())
+	if o.jobs["code-scanning"] != "success" {
+		t.Errorf("%v\n%s", o.jobs, o.log)
+	}
+	if data, err := os.ReadFile(filepath.Join(f.artifacts, "uploaded.sarif")); err != nil || !strings.Contains(string(data), "REF-006") {
+		t.Errorf("uploaded: %s, %v", data, err)
+	}
 	if o.jobs["check"] != "failure" || o.outputs["result"] != "findings" || o.outputs["behind"] != "false" {
 		t.Errorf("%v %v\n%s", o.jobs, o.outputs, o.log)
 	}

@@ -55,7 +55,7 @@ func copySource(to string) error {
 			}
 			rel, _ := filepath.Rel(root(), p)
 			switch {
-			case d.IsDir() && (d.Name() == "testdata" || d.Name() == "conformance"):
+			case d.IsDir() && d.Name() == "conformance":
 				return filepath.SkipDir
 			case d.IsDir():
 				return os.MkdirAll(filepath.Join(to, rel), 0o755)
@@ -205,6 +205,8 @@ type forge struct {
 	// remote is what actions/checkout clones where it names a branch, and at the commit that it finds there, the tip unless said.
 	remote, at string
 	runID      string
+	// repository is the one that the workflow runs in, act\'s own guess unless said.
+	repository string
 }
 
 func newForge(t *testing.T) *forge {
@@ -247,7 +249,11 @@ func (f *forge) run(r *repo, workflow, event string, payload map[string]any) *ou
 		"--local-repository", "writ-dev/writ@" + ref + "=" + built.source,
 	}
 	if f.api != "" {
-		args = append(args, "--env", "GITHUB_API_URL="+f.api, "--env", "GITHUB_SERVER_URL="+f.api, "--env", "GITHUB_REPOSITORY=shop/access")
+		args = append(args, "--env", "GITHUB_API_URL="+f.api, "--env", "GITHUB_SERVER_URL="+f.api)
+		f.repository = "shop/access"
+	}
+	if f.repository != "" {
+		args = append(args, "--env", "GITHUB_REPOSITORY="+f.repository)
 	}
 	for _, s := range f.secrets {
 		args = append(args, "-s", s)
