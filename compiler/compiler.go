@@ -17,6 +17,8 @@
 // and some of the new ones, weaken.Compare what the change takes away from the protection of personal data, and diff.Compare who gains
 // and who loses access.
 //
+// Publish runs the same row for what a branch holds in the place of out/.
+//
 // A stage tells everything that it finds and then, if anything stops, ends the row: what follows would only repeat the same
 // mistake in other words. Three kinds of failure have three ways: the author's mistake is a diag.Finding, the world's is an
 // error, ours is a panic.

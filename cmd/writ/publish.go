@@ -44,7 +44,8 @@ func (a *app) publish() *cobra.Command {
 			"a key file, with WRIT_GIT_SSH_PASSPHRASE; without either it is a key in ~/.ssh. The host must be in ~/.ssh/known_hosts, or in the file\n" +
 			"that SSH_KNOWN_HOSTS names. WRIT_SIGNING_PASSPHRASE opens --signing-key. file:// needs git installed.\n\n" +
 			"It exits with 0 when the branch is up to date, be it by this run or before; with 1 for findings that stop, and when a manifest lies on\n" +
-			"the branch that writ did not render; with 2 when it could not publish: then the branch is as it was.",
+			"the branch that writ did not render; with 2 when it could not publish: then the branch is as it was, or it\n" +
+			"says that an answer was lost, and the same command again tells.",
 		Example: "  writ publish --to https://github.com/boutique-example/access --branch deploy --author 'writ <writ@boutique.example>'\n" +
 			"  writ publish --to . --branch deploy --dry-run\n" +
 			"  writ publish --to git@github.com:boutique-example/deploy.git --branch main --path access --signing-key ~/.ssh/id_ed25519",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -45,8 +46,8 @@ type remote struct {
 }
 
 // dial prepares to speak with a repository. Nothing is sent yet.
-func dial(url, branch string, creds Credentials) (*remote, error) {
-	ep, err := parseURL(url)
+func dial(where, branch string, creds Credentials) (*remote, error) {
+	ep, err := parseURL(where)
 	if err != nil {
 		return nil, err
 	}
@@ -304,6 +305,10 @@ func (h *heard) lines() []string {
 // explain makes an error of a transport one that says what to do.
 func (r *remote) explain(err error) error {
 	where := r.endpoint.String()
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err // without the URL, which is said already
+	}
 	switch {
 	case err == nil || errors.Is(err, errMoved):
 		return err
