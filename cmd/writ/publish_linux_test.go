@@ -80,7 +80,7 @@ func (e *estate) publish(url string, args ...string) (code int, text string) {
 // be, everything in it is whole, and the next run completes to the very commit that the dead one would have made.
 func TestKilledPublishersLeaveTheBranchOldOrNew(t *testing.T) {
 	t.Parallel()
-	kills := 30
+	kills := 24
 	if testing.Short() {
 		kills = 6
 	}
