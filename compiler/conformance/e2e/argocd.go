@@ -271,7 +271,7 @@ func (e *estate) pushed(ctx context.Context) error {
 			quiet, last = 0, now
 			return fmt.Errorf("sidecars still get configuration")
 		}
-		if quiet++; quiet < 10 { // longer than istiod waits for more changes
+		if quiet++; quiet < 6 { // longer than istiod waits for more changes
 			return fmt.Errorf("quiet for %s", time.Duration(quiet)*100*time.Millisecond)
 		}
 		return nil

@@ -65,7 +65,24 @@ func (c *cluster) startServer(ctx context.Context) error {
 	if err := c.established(ctx); err != nil {
 		return err
 	}
+	if err := c.runControllers(); err != nil {
+		return err
+	}
 	return c.namespace(ctx, rootNamespace)
+}
+
+// runControllers starts the one of Kubernetes' controllers that Argo CD cannot do without: what it prunes, the collector of garbage
+// removes.
+func (c *cluster) runControllers() error {
+	if err := c.box.write(c.kubeconfig("kube-system"), "controllers", c.name, "kubeconfig"); err != nil {
+		return err
+	}
+	_, err := c.box.start("kube-controller-manager-"+c.name, command{path: c.parts.Programs["kube-controller-manager"], args: []string{
+		"--kubeconfig=" + c.box.path("controllers", c.name, "kubeconfig"), "--controllers=garbage-collector-controller",
+		"--leader-elect=false", "--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", 10257+c.number),
+		"--cert-dir=" + c.box.path("controllers", c.name),
+	}})
+	return err
 }
 
 // runServer starts the API server on what etcd holds.

@@ -199,6 +199,10 @@ func TestBoutique(t *testing.T) {
 	}
 	t.Logf("%d callees, %d identities, %d requests", len(callees), len(identities), n)
 	t.Run("the callee alone", func(t *testing.T) { e.askDirectly(t, callees, identities) })
+	e.askThrough(t, argo, callees)
+	t.Run("planted faults", func(t *testing.T) { e.plant(t, argo, callees, identities) })
+	t.Run("the life of a change", func(t *testing.T) { e.theLifeOfAChange(t, argo) })
+	t.Run("hand edits", func(t *testing.T) { e.handEdits(t, argo) })
 }
 
 // askDirectly asks every callee with every identity, from a place that no document names and from those that Outsiders call from.
@@ -218,6 +222,63 @@ func (e *estate) askDirectly(t *testing.T, callees []*callee, identities []ident
 			all.join(asked)
 		}
 	}
+	tell(t, all, begin)
+}
+
+// askThrough sends the requests of all pods through their sidecars: as rendered, then with the Sidecars taken away by a commit, and at last
+// with them back.
+func (e *estate) askThrough(t *testing.T, argo *argoCD, callees []*callee) {
+	ctx := t.Context()
+	round := func(name string, scoped bool) {
+		t.Run(name, func(t *testing.T) {
+			begin := time.Now()
+			all, err := e.throughSidecars(ctx, strings.ReplaceAll(name, " ", "-"), e.allPods(), callees, scoped)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tell(t, all, begin)
+		})
+	}
+	round("through the Sidecars as rendered", true)
+	files, err := filepath.Glob(filepath.Join(argo.repository, "out/*/*/sidecar-*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no Sidecars: %v", err)
+	}
+	for _, f := range files {
+		if err := os.Remove(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	argo.roll(t, "take the Sidecars away")
+	round("without the callers' scope", false)
+	if err := argo.git("revert", "--no-edit", "HEAD"); err != nil {
+		t.Fatal(err)
+	}
+	argo.roll(t, "")
+}
+
+// roll commits what changed, unless the subject is empty, and waits until the sidecars have it.
+func (a *argoCD) roll(t *testing.T, subject string) {
+	t.Helper()
+	begin := time.Now()
+	if subject != "" {
+		if err := a.commit(subject); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.synced(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	applied := time.Since(begin).Seconds()
+	if err := a.estate.pushed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("applied after %.1f s, in the sidecars after %.1f s", applied, time.Since(begin).Seconds())
+}
+
+// tell says what came of asking, and fails where anything differs.
+func tell(t *testing.T, all *tally, begin time.Time) {
+	t.Helper()
 	t.Logf("%s; %.1f s", all, time.Since(begin).Seconds())
 	for _, key := range slices.Sorted(maps.Keys(all.differences)) {
 		t.Errorf("%d times, %s; first by %s", all.differences[key].n, key, all.differences[key].first)

@@ -130,11 +130,7 @@ func (e *estate) populate(ctx context.Context) error {
 			return err
 		}
 	}
-	var all []*pod
-	for _, c := range e.clusters {
-		all = append(all, c.pods...)
-	}
-	return each(all, 4, func(p *pod) error { return p.run(ctx) })
+	return each(append(e.allPods(), e.outside...), 4, func(p *pod) error { return p.run(ctx) })
 }
 
 func (e *estate) podOf(c *cluster, w *model.Workload, account string) {

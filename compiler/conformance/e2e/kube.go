@@ -108,6 +108,15 @@ func (a *api) merge(ctx context.Context, path string, body any) error {
 	return a.do(ctx, http.MethodPatch, path, "application/merge-patch+json", data, nil)
 }
 
+// put replaces an object as a whole.
+func (a *api) put(ctx context.Context, path string, body any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	return a.do(ctx, http.MethodPut, path, "application/json", data, nil)
+}
+
 func (a *api) delete(ctx context.Context, path string) error {
 	return a.do(ctx, http.MethodDelete, path, "application/json", nil, nil)
 }

@@ -240,12 +240,20 @@ type difference struct {
 // tally is what came of asking.
 type tally struct {
 	sent, allowed, refused, differing int
+	either                            int            // meant otherwise by where they arrive
+	arrived                           int            // by the callees' logs of HTTP; 0 where nobody looked
 	how                               map[string]int // refused how
 	differences                       map[string]*difference
 }
 
 func (t *tally) String() string {
 	s := fmt.Sprintf("%d sent, %d allowed, %d refused, %d differing;", t.sent, t.allowed, t.refused, t.differing)
+	if t.either > 0 {
+		s += fmt.Sprintf(" %d answered in one cluster and refused in another;", t.either)
+	}
+	if t.arrived > 0 {
+		s += fmt.Sprintf(" %d in the callees' logs;", t.arrived)
+	}
 	for _, how := range slices.Sorted(maps.Keys(t.how)) {
 		s += fmt.Sprintf(" %s: %d;", how, t.how[how])
 	}
@@ -305,11 +313,12 @@ func refusal(a *wire.Answer) string {
 		return ""
 	case a.Status == 403 && (a.Said == said || a.Said == ""), a.GRPC == "7" && a.Said == said:
 		return byPolicy
-	case a.Status == 502 && a.Said == "":
+	case a.Status == 502 && a.Said == "", a.GRPC == "14" && a.Said == "":
 		return unknown
 	case a.Status != 0:
 		return fmt.Sprintf("status %d", a.Status)
-	case strings.Contains(a.Said, "reset by peer"), strings.Contains(a.Said, "EOF"), strings.Contains(a.Said, "broken pipe"):
+	case strings.Contains(a.Said, "reset by peer"), strings.Contains(a.Said, "EOF"), strings.Contains(a.Said, "broken pipe"),
+		strings.Contains(a.Said, "client conn could not be established"):
 		return closed
 	default:
 		return a.Said

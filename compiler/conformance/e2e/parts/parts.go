@@ -20,8 +20,8 @@ import (
 
 // Parts is where the parts lie.
 type Parts struct {
-	// Programs are the paths of programs, by name: kube-apiserver, argocd, istioctl, pilot-agent, pilot-discovery, envoy, standin,
-	// etcd, redis-server.
+	// Programs are the paths of programs, by name: kube-apiserver, kube-controller-manager, argocd, istioctl, pilot-agent, pilot-discovery, envoy, etcd,
+	// redis-server, and our own: writ and standin.
 	Programs map[string]string
 	// CRDs are the files of Istio's and Argo CD's kinds, and Bootstrap is the template of Envoy's bootstrap.
 	IstioCRDs, ArgoCRDs, Bootstrap string
@@ -54,8 +54,11 @@ var modules = []module{
 		},
 	},
 	{
-		folder: "apiserver", of: "k8s.io/kubernetes",
-		programs: map[string]string{"kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver"},
+		folder: "kubernetes", of: "k8s.io/kubernetes",
+		programs: map[string]string{
+			"kube-apiserver":          "k8s.io/kubernetes/cmd/kube-apiserver",
+			"kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+		},
 	},
 	{
 		folder: "argocd", of: "github.com/argoproj/argo-cd/v3",
@@ -85,6 +88,9 @@ func Get(ctx context.Context, folder string, log io.Writer) (*Parts, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := os.MkdirAll(filepath.Join(cache, "writ-e2e"), 0o755); err != nil {
+		return nil, err
+	}
 	g := &getter{ctx: ctx, folder: folder, cache: filepath.Join(cache, "writ-e2e"), log: log}
 	p := &Parts{Programs: map[string]string{}}
 	if err := g.debian(p); err != nil {
@@ -108,8 +114,15 @@ func Get(ctx context.Context, folder string, log io.Writer) (*Parts, error) {
 			p.ArgoCRDs = dir
 		}
 	}
-	p.Programs["standin"], err = g.standin()
-	return p, err
+	// Ours, which Go builds anew where they changed.
+	here := filepath.Dir(g.folder)
+	for name, from := range map[string]string{"standin": filepath.Join(here, "standin"), "writ": filepath.Join(here, "../../../cmd/writ")} {
+		p.Programs[name] = filepath.Join(g.cache, name)
+		if err := g.run(from, "go", "build", "-ldflags=-s -w", "-o", p.Programs[name], "."); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
 }
 
 type getter struct {
@@ -222,15 +235,6 @@ func (g *getter) envoy() (string, error) {
 		}
 		return os.Rename(binary, to)
 	})
-}
-
-// standin is our own program, which Go builds anew where it changed.
-func (g *getter) standin() (string, error) {
-	path := filepath.Join(g.cache, "standin")
-	if err := os.MkdirAll(g.cache, 0o755); err != nil {
-		return "", err
-	}
-	return path, g.run(filepath.Dir(g.folder), "go", "build", "-ldflags=-s -w", "-o", path, "./standin")
 }
 
 // once makes a file that is not there yet, whole or not at all.

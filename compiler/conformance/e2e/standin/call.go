@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long an answer may take.
-const patience = 15 * time.Second
+const patience = time.Minute
 
 // callAll sends the requests of in, those of one address, protocol and identity one after the other on one connection, and writes what
 // became of them in any order.

@@ -1,6 +1,8 @@
 // Package wire is what the tests and the stand-ins in the pods say to each other, as lines of JSON.
 package wire
 
+import "time"
+
 // Request is one request to be sent.
 type Request struct {
 	ID   int    `json:"id"`
@@ -13,6 +15,8 @@ type Request struct {
 	// Identity is a folder with cert.pem, key.pem and root.pem, for a connection with mutual TLS that no sidecar makes. "" for a
 	// connection in plaintext, which a sidecar may take and secure.
 	Identity string `json:"identity,omitempty"`
+	// Fresh asks for a connection of its own for each request of a stream.
+	Fresh bool `json:"fresh,omitempty"`
 	// Case is sent as a header, so that the access log of whoever sees the request can be asked about it.
 	Case string `json:"case,omitempty"`
 }
@@ -31,3 +35,14 @@ type Answer struct {
 
 // Answered reports whether the application got the request.
 func (a *Answer) Answered() bool { return a.By != "" }
+
+// Stream is what became of one request that was sent again and again.
+type Stream struct {
+	Request
+	Answered, Refused int
+	// Said is the last answer that was none of the application's.
+	Said Answer
+	// Last is whether the last request was answered, and Changes are the times from which that was otherwise than before.
+	Last    bool
+	Changes []time.Time
+}
