@@ -19,7 +19,7 @@ import (
 
 // Lower decides what each cluster enforces. It cannot fail: what could not be enforced was withheld by a rule before.
 //
-// A cluster comes in parts of so many workloads, the first with all that is no workload's. The plan of a large one takes as much
+// A cluster comes in parts: first all that is no workload's, then so many workloads at a time. The plan of a large one takes as much
 // room as its manifests, and nobody needs the whole of it at once.
 func Lower(c check.Checked) iter.Seq[Cluster] {
 	return func(yield func(Cluster) bool) {
@@ -28,16 +28,13 @@ func Lower(c check.Checked) iter.Seq[Cluster] {
 		}
 		l := newLowering(c)
 		for _, cluster := range c.Estate().Clusters {
-			part := l.cluster(cluster)
+			if !yield(l.cluster(cluster)) {
+				return
+			}
 			for workloads := range slices.Chunk(cluster.Workloads, partSize) {
-				part.Workloads = l.workloads(workloads)
-				if !yield(part) {
+				if !yield(Cluster{Name: cluster.Name, RootNamespace: cluster.Mesh.RootNamespace, Workloads: l.workloads(workloads)}) {
 					return
 				}
-				part = Cluster{Name: part.Name, RootNamespace: part.RootNamespace}
-			}
-			if len(cluster.Workloads) == 0 && !yield(part) {
-				return
 			}
 		}
 	}
@@ -50,9 +47,7 @@ func newLowering(c check.Checked) *lowering {
 	for _, m := range c.Estate().Meshes {
 		for _, a := range m.Accesses {
 			l.to[a.Callee()] = append(l.to[a.Callee()], a)
-			if a.Caller.Service != nil {
-				l.from[a.Caller.Service] = append(l.from[a.Caller.Service], a)
-			}
+			l.from[a.Caller.Service] = append(l.from[a.Caller.Service], a)
 		}
 	}
 	return l
@@ -76,7 +71,6 @@ func (l *lowering) cluster(c *model.Cluster) Cluster {
 	if floor := c.Doc.Spec.Floor; floor.Value {
 		p.Floors = append(p.Floors, Floor{Namespace: c.Mesh.RootNamespace, Origin: "Cluster " + c.Name, Span: floor.Span})
 	}
-	slices.SortFunc(p.Floors, func(a, b Floor) int { return cmp.Compare(a.Namespace, b.Namespace) })
 	return p
 }
 
@@ -111,16 +105,12 @@ func (l *lowering) workload(w *model.Workload) Workload {
 		return p // no sidecar: nobody reads what would be rendered
 	}
 	g := l.gather(w)
-	if p.MTLS == StrictMTLS {
-		p.PlaintextPorts = slices.Sorted(maps.Keys(g.plaintext))
-	}
+	p.PlaintextPorts = slices.Sorted(maps.Keys(g.plaintext))
 	if w.Retired {
 		p.Authz = AuthzOff // its allows are gone, and the floor stands; what was strict or scoped stays so
 	}
-	if p.Authz != AuthzOff {
-		p.Policies = g.policies(p.Name)
-	}
-	if w.Floor && !w.Retired && w.Stages.Authz != model.AuthzEnforce && w.OpenBy != nil {
+	p.Policies = g.policies(p.Name)
+	if w.Floor && !w.Retired && w.Stages.Authz != model.AuthzEnforce { // and an exception says so (STG-002)
 		p.AllowAll = allowAll(w)
 	}
 	if w.Stages.Outbound == model.OutboundScoped {
@@ -242,28 +232,34 @@ const (
 // policies divides the rules over as few objects as their limits allow: always a power of two, each caller in the one that its
 // hash says, so that one caller more changes one object.
 func (g *gathered) policies(name string) []Policy {
-	for n := uint32(1); ; n *= 2 {
-		last := n >= maxObjects
-		buckets := make([][]peer, n)
-		for p := range g.callers {
-			h := fnv.New32a()
-			h.Write([]byte(p.principal + p.cidrs))
-			i := h.Sum32() % n
-			buckets[i] = append(buckets[i], p)
-		}
-		policies := make([]Policy, n)
-		fits := true
-		for i, b := range buckets {
-			policies[i] = g.policy(name, b)
-			if i > 0 {
-				policies[i].Name = fmt.Sprintf("%s.%d", name, i)
-			}
-			fits = fits && (len(policies[i].Rules) <= maxRules && size(policies[i]) <= maxBytes || len(b) <= 1)
-		}
-		if fits || last {
-			return slices.DeleteFunc(policies, func(p Policy) bool { return len(p.Rules) == 0 && p.Name != name })
-		}
+	var policies []Policy
+	for n, fits := uint32(1), false; !fits && n <= maxObjects; n *= 2 {
+		policies, fits = g.divided(name, n)
 	}
+	return slices.DeleteFunc(policies, func(p Policy) bool { return len(p.Rules) == 0 && p.Name != name })
+}
+
+// divided is the rules in n objects, and whether each of them is within its limits, or of a single caller.
+func (g *gathered) divided(name string, n uint32) (policies []Policy, fits bool) {
+	buckets := make([][]peer, n)
+	for p := range g.callers {
+		h := fnv.New32a()
+		h.Write([]byte(p.principal + p.cidrs))
+		i := h.Sum32() % n
+		buckets[i] = append(buckets[i], p)
+	}
+	fits = true
+	for i, b := range buckets {
+		p := g.policy(name, b)
+		if i > 0 {
+			p.Name = fmt.Sprintf("%s.%d", name, i)
+		}
+		if len(b) > 1 && (len(p.Rules) > maxRules || size(p) > maxBytes) {
+			fits = false
+		}
+		policies = append(policies, p)
+	}
+	return policies, fits
 }
 
 func size(p Policy) int {
@@ -294,8 +290,7 @@ func (g *gathered) policy(name string, peers []peer) Policy {
 	var order []string
 	intents := map[line]bool{}
 	for _, p := range peers {
-		endpoints := g.callers[p]
-		slices.SortFunc(endpoints, func(a, b *model.Endpoint) int { return cmp.Compare(a.Name, b.Name) })
+		endpoints := g.callers[p] // by name, as accesses are
 		key := ruleKey(p, endpoints)
 		if rules[key] == nil {
 			rules[key] = &Rule{Operations: g.operations(endpoints)}
@@ -334,7 +329,7 @@ func ruleKey(p peer, endpoints []*model.Endpoint) string {
 func apart(r Rule) []Rule {
 	var ports, requests []Operation
 	for _, o := range r.Operations {
-		if o.Methods == nil && o.Paths == nil {
+		if o.Paths == nil { // and no methods (SYN-015)
 			ports = append(ports, o)
 		} else {
 			requests = append(requests, o)
@@ -350,7 +345,7 @@ func apart(r Rule) []Rule {
 }
 
 func cut(r Rule) []Rule {
-	if len(r.Principals) <= maxPrincipals {
+	if r.CIDRs != nil {
 		return []Rule{r}
 	}
 	var all []Rule

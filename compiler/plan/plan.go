@@ -4,7 +4,8 @@ package plan
 
 import "writ.dev/writ/compiler/diag"
 
-// Cluster is what one cluster must enforce, or a part of it. Slices are sorted by namespace and name.
+// Cluster is what one cluster must enforce, or a part of it. Slices are sorted by namespace and name, the floor of the whole cluster
+// last.
 type Cluster struct {
 	Name          string
 	RootNamespace string
