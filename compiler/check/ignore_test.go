@@ -68,6 +68,17 @@ func TestIgnores(t *testing.T) {
 	}
 }
 
+// TestTheCatalogueIsInOrder: the rules of all stages are listed by their codes, each once.
+func TestTheCatalogueIsInOrder(t *testing.T) {
+	t.Parallel()
+	all := Catalogue()
+	for i, r := range all[1:] {
+		if all[i].Code >= r.Code {
+			t.Errorf("%s comes before %s", all[i].Code, r.Code)
+		}
+	}
+}
+
 func TestSome(t *testing.T) {
 	t.Parallel()
 	if got, want := some([]string{"c", "a", "b", "a"}), "a, b, c"; got != want {

@@ -371,14 +371,6 @@ func (a *Access) infrastructureOrIntent() *syntax.List[syntax.Text] {
 	return &a.Intent.Doc.Endpoints
 }
 
-// Field is the access's place in its document, by keys, for fingerprints.
-func (a *Access) Field() string {
-	if a.Infrastructure != nil {
-		return "spec.infrastructure[" + a.Infrastructure.Name.Value + "]." + a.Endpoint.String()
-	}
-	return "spec.intents[" + a.Endpoint.Service.Key() + "].endpoints[" + a.Endpoint.Name + "]"
-}
-
 // String is the access in a sentence's middle: shop/checkout -> identity/customers read-address.
 func (a *Access) String() string { return a.Caller.Key() + " -> " + a.Endpoint.String() }
 

@@ -53,6 +53,8 @@ func TestParsePattern(t *testing.T) {
 		"/a%6Fk":         `write "o"`,
 		"/a%":            "percent-encoded byte",
 		"/a b":           "percent-encode it",
+		"/%20 b":         "percent-encode it",
+		"/%20%2F":        "CVE-2021-31920",
 		"/café":          "percent-encode it",
 		`/a\b`:           "percent-encode it",
 	} {

@@ -254,7 +254,7 @@ func firstOf(per, spec syntax.List[syntax.Text], fallback string) []string {
 		all = append(all, t.Value)
 	}
 	slices.Sort(all)
-	return slices.Compact(all)
+	return all
 }
 
 // resolveStages takes the strictest of mesh, cluster, namespace and service, then what an exception loosens.
@@ -456,7 +456,6 @@ func (e *Endpoint) setMethods() {
 		}
 	}
 	slices.Sort(e.Methods)
-	e.Methods = slices.Compact(e.Methods)
 }
 
 // badPath is about a path that is no template, with the one that was probably meant.
