@@ -29,8 +29,8 @@ var templates embed.FS
 var workflows embed.FS
 
 const (
-	// unpinned stands in the workflows for the commit of writ that they run.
-	unpinned = "0000000000000000000000000000000000000000"
+	// unpinned stands in the workflows for the repository and the commit of writ that they run.
+	unpinned = "OWNER/NAME/.github/actions/%s@0000000000000000000000000000000000000000"
 
 	ignoreFile = ".gitignore"
 	ignoreLine = ".writ-*.tmp" // what a build that was killed leaves until the next one
@@ -41,7 +41,7 @@ const (
 
 func (a *app) init() *cobra.Command {
 	var github bool
-	var ref string
+	var from, ref string
 	cmd := &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Make a small working repository",
@@ -52,7 +52,8 @@ func (a *app) init() *cobra.Command {
 			"policies/privacy/ that init makes elsewhere, put your own organisation and activities there, and let every service say\n" +
 			"what it processes in the same change: writ check names those that do not (PII-001), and their calls are withheld.\n\n" +
 			"With --github it writes the workflows for GitHub instead, into a repository that is there: the check of every change, the\n" +
-			"comment on pull requests, and what keeps out/ current. They run writ at one commit, this one's own unless --ref names another.",
+			"comment on pull requests, and what keeps out/ current. They run writ from the repository that --from names, at one commit: this\n" +
+			"one's own, unless --ref names another.",
 		Args:              atMostOne,
 		ValidArgsFunction: folders,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -64,24 +65,32 @@ func (a *app) init() *cobra.Command {
 				dir = filepath.Join(a.dir, args[0])
 			}
 			if github {
-				return a.initGitHub(dir, ref)
+				return a.initGitHub(dir, from, ref)
 			}
-			if ref != "" {
-				return errors.New("--ref says which writ workflows run; it goes with --github")
+			if from+ref != "" {
+				return errors.New("--from and --ref say which writ workflows run; they go with --github")
 			}
 			return a.runInit(dir)
 		},
 	}
 	cmd.Flags().BoolVar(&github, "github", false, "write the workflows for GitHub, and nothing else")
+	cmd.Flags().StringVar(&from, "from", "", "the `OWNER/NAME` on GitHub that the workflows have writ from")
+	must(cmd.RegisterFlagCompletionFunc("from", cobra.NoFileCompletions))
 	cmd.Flags().StringVar(&ref, "ref", "", "the `COMMIT` of writ that the workflows run, 40 hexadecimal digits")
 	must(cmd.RegisterFlagCompletionFunc("ref", cobra.NoFileCompletions))
 	return cmd
 }
 
-var fullCommit = regexp.MustCompile(`^[0-9a-f]{40}$`)
+var (
+	ownerName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$`)
+	fullCommit = regexp.MustCompile(`^[0-9a-f]{40}$`)
+)
 
 // initGitHub writes the workflows, none of them over another file.
-func (a *app) initGitHub(dir, ref string) error {
+func (a *app) initGitHub(dir, from, ref string) error {
+	if !ownerName.MatchString(from) {
+		return fmt.Errorf("--from %q is no repository on GitHub; name the one that you have writ from, like OWNER/NAME", from)
+	}
 	if ref == "" {
 		if v := readVersion(debug.ReadBuildInfo()); !v.Modified {
 			ref = v.Revision
@@ -116,12 +125,20 @@ func (a *app) initGitHub(dir, ref string) error {
 			return err
 		}
 		name := path.Join(workflowFolder, e.Name())
-		if err := save(root, name, bytes.ReplaceAll(data, []byte(unpinned), []byte(ref)), 0o644); err != nil {
+		if err := save(root, name, pin(data, from, ref), 0o644); err != nil {
 			return err
 		}
 		a.printf("  %s\n", name)
 	}
 	return nil
+}
+
+// pin lets a workflow run writ's actions from a repository at a commit.
+func pin(workflow []byte, from, ref string) []byte {
+	before, after, _ := strings.Cut(unpinned, "%s")
+	text := strings.ReplaceAll(string(workflow), before, from+strings.TrimPrefix(before, "OWNER/NAME"))
+	_, zeros, _ := strings.Cut(after, "@")
+	return []byte(strings.ReplaceAll(text, zeros, ref))
 }
 
 // workflowFolder is where GitHub looks for workflows.

@@ -118,6 +118,9 @@ func newHub(t *testing.T) *hub {
 func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if rest, ours := strings.CutPrefix(r.URL.Path, "/shop/access/"); ours {
+		r.URL.Path = "/shop/access.git/" + rest
+	}
 	if strings.HasPrefix(r.URL.Path, "/shop/access.git/") {
 		h.serveGit(w, r)
 		return

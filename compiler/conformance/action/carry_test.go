@@ -297,3 +297,43 @@ func TestTwoMeetPublished(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoMeetOnTheBranch: where `writ publish` keeps rendered manifests on a branch of its own, the job of each merge commits there, and
+// one that comes late takes nothing back.
+func TestTwoMeetOnTheBranch(t *testing.T) {
+	t.Parallel()
+	h, r := estate(t, true)
+	h.pushes[secret] = "bot"
+	publish := func(at string, vars ...string) *outcome {
+		f := newForge(t)
+		f.api, f.secrets, f.vars, f.remote, f.at = h.url, []string{"GITHUB_TOKEN=" + secret}, vars, filepath.Join(h.git, "access.git"), at
+		o := f.run(r, "writ-publish.yml", "push", map[string]any{"ref": "refs/heads/main", "repository": map[string]any{"full_name": "shop/access", "default_branch": "main"}})
+		r.git("fetch", "-q", "origin")
+		return o
+	}
+	const branch = "WRIT_PUBLISH_BRANCH=rendered"
+	if o := publish(""); o.jobs["publish"] == "failure" || strings.Contains(r.git("branch", "-r"), "rendered") {
+		t.Errorf("without the variable: %v\n%s", o.jobs, o.log)
+	}
+	r.reader("alpha", "origin/main", false)
+	r.reader("beta", "origin/main", false)
+	r.green("alpha")
+	r.green("beta")
+	r.merge("alpha")
+	first := r.git("rev-parse", "origin/main")
+	r.merge("beta")
+	for _, at := range []string{"", first} {
+		if o := publish(at, branch); at == "" && o.jobs["publish"] != "success" || strings.Contains(o.log, secret) {
+			t.Fatalf("%v\n%s", o.jobs, o.log)
+		}
+	}
+	policy := r.git("show", "origin/rendered:out/prod-1/identity/authorizationpolicy-customers.yaml")
+	for _, reader := range []string{"alpha", "beta", "checkout"} {
+		if !strings.Contains(policy, "/sa/"+reader) {
+			t.Errorf("no %s: %s", reader, policy)
+		}
+	}
+	if n := r.git("rev-list", "--count", "origin/rendered"); n != "1" {
+		t.Errorf("%s commits on the branch", n)
+	}
+}

@@ -193,7 +193,7 @@ func TestReleaseIsTakenByItsDigest(t *testing.T) {
 	server := httptest.NewServer(http.FileServer(http.Dir(folder)))
 	t.Cleanup(server.Close)
 	use := fmt.Sprintf("        with: {version: v1.2.3, releases: %q, sha256: %x}\n", server.URL, sha256.Sum256(data))
-	setup := "      - uses: writ-dev/writ/.github/actions/setup@" + ref + "\n"
+	setup := "      - uses: " + source + "/.github/actions/setup@" + ref + "\n"
 	r.replace(".github/workflows/writ.yml", setup, setup+use)
 	r.commit("a release")
 	wrong(r)

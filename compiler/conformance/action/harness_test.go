@@ -16,6 +16,9 @@ import (
 // ref is the commit of writ that the workflows are pinned to: what lies there is this work tree.
 const ref = "5f0c7e6f0c6f8a3e5a9d1c2b7f4e3d2c1b0a9f8e"
 
+// source is the repository that they have it from.
+const source = "boutique-example/writ"
+
 // built are the programs that the tests run.
 var built struct{ act, writ, source, folder string }
 
@@ -115,7 +118,7 @@ func begin(t *testing.T) *repo {
 		t.Fatal(err)
 	}
 	r.writ("init")
-	r.writ("init", "--github", "--ref", ref)
+	r.writ("init", "--github", "--from", source, "--ref", ref)
 	r.writ("build")
 	r.git("init", "-q", "-b", "main", ".")
 	r.commit("begin")
@@ -246,7 +249,7 @@ func (f *forge) run(r *repo, workflow, event string, payload map[string]any) *ou
 		event, "-e", file, "-W", ".github/workflows/" + workflow, "-P", "ubuntu-24.04=-self-hosted", "--no-cache-server", "--json",
 		"--env", "ARTIFACTS=" + f.artifacts, "--env", "GITHUB_RUN_ID=" + f.runID, "--env", "CACHE=" + f.cache(),
 		"--env", "REMOTE=" + f.remote, "--env", "AT=" + f.at,
-		"--local-repository", "writ-dev/writ@" + ref + "=" + built.source,
+		"--local-repository", source + "@" + ref + "=" + built.source,
 	}
 	if f.api != "" {
 		args = append(args, "--env", "GITHUB_API_URL="+f.api, "--env", "GITHUB_SERVER_URL="+f.api)
@@ -312,7 +315,7 @@ func actionsOf(t *testing.T, r *repo) []string {
 			}
 			for _, m := range uses.FindAllStringSubmatch(string(data), -1) {
 				dir, known := stand[m[1]]
-				if !known && m[1] != "writ-dev/writ" {
+				if !known && m[1] != source {
 					t.Fatalf("%s uses %s, for which nothing stands in", file, m[1])
 				}
 				if dir != "" {
