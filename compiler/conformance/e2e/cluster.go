@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -28,7 +29,8 @@ type cluster struct {
 	parts   *parts.Parts
 
 	server, istiod *process
-	root           string          // the root certificate that its workloads trust
+	root           string // the root certificate that its workloads trust
+	making         sync.Mutex
 	made           map[string]bool // namespaces and accounts
 	pods           []*pod
 }
@@ -240,6 +242,8 @@ func (c *cluster) account(ctx context.Context, namespace, name string) error {
 }
 
 func (c *cluster) once(ctx context.Context, key string, o object) error {
+	c.making.Lock()
+	defer c.making.Unlock()
 	if c.made[key] {
 		return nil
 	}

@@ -62,6 +62,9 @@ func outside() (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := os.Chmod(folder, 0o755); err != nil { // sidecars run as somebody else
+		return 0, err
+	}
 	runtime.LockOSThread() // whose end is what Pdeathsig goes by
 	self, err := os.Executable()
 	if err != nil {
@@ -79,7 +82,7 @@ func outside() (int, error) {
 	}
 	go endWith(ctx, cmd.Process)
 	if err := cmd.Wait(); err != nil {
-		fmt.Fprintf(os.Stderr, "logs are in %s\n", filepath.Join(folder, "logs"))
+		fmt.Fprintf(os.Stderr, "logs are in %s\n", folder)
 		return max(cmd.ProcessState.ExitCode(), 1), nil
 	}
 	return 0, os.RemoveAll(folder)
@@ -115,10 +118,9 @@ func repository(t *testing.T) string {
 	return strings.TrimSuffix(here, "/compiler/conformance/e2e")
 }
 
-// start runs two clusters of the example, with their workloads.
-func start(t *testing.T) *estate {
+// start runs two clusters of a repository, with the workloads of some Services or of all.
+func start(t *testing.T, from string, only ...string) *estate {
 	t.Helper()
-	need(t)
 	ctx := t.Context()
 	here, err := os.Getwd()
 	if err != nil {
@@ -128,13 +130,13 @@ func start(t *testing.T) *estate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	box, err := newSandbox(os.Getenv(inside), p)
+	box, err := newSandbox(filepath.Join(os.Getenv(inside), strings.ReplaceAll(t.Name(), " ", "-")), p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(box.close)
-	e := &estate{box: box, parts: p}
-	if e.model, e.meant, err = readEstate(ctx, os.DirFS(repository(t))); err != nil {
+	e := &estate{box: box, parts: p, only: only}
+	if e.model, e.meant, err = readEstate(ctx, os.DirFS(from)); err != nil {
 		t.Fatal(err)
 	}
 	begin := time.Now()
@@ -149,7 +151,7 @@ func start(t *testing.T) *estate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d pods in %.1f s, %d MiB in all", len(e.clusters[0].pods)+len(e.clusters[1].pods), time.Since(begin).Seconds(), n>>20)
+	t.Logf("%d pods in %.1f s, %d MiB in all", len(e.allPods()), time.Since(begin).Seconds(), n>>20)
 	return e
 }
 
@@ -170,7 +172,8 @@ func applicationSet(t *testing.T) string {
 
 // TestBoutique: the example, as it is, in two clusters.
 func TestBoutique(t *testing.T) {
-	e := start(t)
+	need(t)
+	e := start(t, repository(t))
 	ctx := t.Context()
 	begin := time.Now()
 	argo, err := e.startArgoCD(ctx, repository(t), applicationSet(t))

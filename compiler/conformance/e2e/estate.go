@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -23,6 +24,9 @@ type estate struct {
 	clusters []*cluster
 
 	outside []*pod // of no cluster: where callers without a sidecar are
+
+	// only are the Services whose workloads run; all where there is none.
+	only []string
 }
 
 // readEstate reads documents.
@@ -104,6 +108,9 @@ func (e *estate) populate(ctx context.Context) error {
 			if err := e.services(ctx, c, w); err != nil {
 				return err
 			}
+			if len(e.only) > 0 && !slices.Contains(e.only, w.Service.Key()) {
+				continue
+			}
 			for _, account := range w.Accounts {
 				e.podOf(c, w, account)
 			}
@@ -174,6 +181,9 @@ func (e *estate) ranges() []netip.Prefix {
 func (e *estate) addOutside() error {
 	addresses := []string{"198.18.8.1"}
 	for _, r := range e.ranges() {
+		if err := e.box.shell("ip route add " + r.String() + " dev br0"); err != nil {
+			return err
+		}
 		addresses = append(addresses, r.Addr().Next().String())
 	}
 	for i, a := range addresses {
@@ -253,6 +263,25 @@ func (e *estate) endpoints(ctx context.Context, c *cluster) error {
 				},
 				"ports": ports, "endpoints": endpoints,
 			}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// applyAll applies the manifests of a folder, as `kubectl apply` would.
+func (e *estate) applyAll(ctx context.Context, out string) error {
+	for _, c := range e.clusters {
+		files, err := filepath.Glob(filepath.Join(out, c.name, "*", "*.yaml"))
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if err := c.namespace(ctx, filepath.Base(filepath.Dir(f))); err != nil {
+				return err
+			}
+			if err := c.applyFile(ctx, f); err != nil {
 				return err
 			}
 		}

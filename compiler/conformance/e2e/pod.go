@@ -87,7 +87,7 @@ func (p *pod) network() error {
 		return err
 	}
 	n := p.netns()
-	// Capture happens after routing, so that what no route leads to would not be captured: all of the world is on this link.
+	// Capture happens after routing: what no route leads to would not be captured.
 	return c.box.shell(fmt.Sprintf(`
 		ip netns add %[1]s
 		ip link add v%[1]s type veth peer name eth0 netns %[1]s
@@ -95,8 +95,9 @@ func (p *pod) network() error {
 		ip -n %[1]s link set lo up
 		ip -n %[1]s addr add %[2]s dev eth0
 		ip -n %[1]s link set eth0 up
-		ip -n %[1]s route add default dev eth0 scope link
-	`, n, p.address+"/32"))
+		ip -n %[1]s route add %[3]s dev eth0 scope link
+		ip -n %[1]s route add default via %[3]s
+	`, n, p.address+"/32", router))
 }
 
 // run starts what runs in the pod: Istio's capture and agent, and the applications.
@@ -172,14 +173,6 @@ func (p *pod) runAgent(ctx context.Context) error {
 		"-d", "15090,15021,15020",
 	}}).run(ctx, nil); err != nil {
 		return err
-	}
-	// The addresses of Services are nowhere: no proxy but the sidecars makes pods of them. Who passes a call through to one learns so at
-	// once.
-	for _, other := range c.doc.Mesh.Clusters {
-		if err := c.box.shell(fmt.Sprintf("ip netns exec %s iptables -A OUTPUT -p tcp -d %s -j REJECT --reject-with tcp-reset",
-			p.netns(), other.Doc.Spec.ServiceCIDR.Value)); err != nil {
-			return err
-		}
 	}
 	proxyConfig, err := json.Marshal(object{
 		"binaryPath": c.parts.Programs["envoy"], "discoveryAddress": "istiod." + rootNamespace + ".svc:15012", "concurrency": 1,

@@ -59,7 +59,9 @@ func (e *estate) callees(out fs.FS) ([]*callee, error) {
 					to.pods = append(to.pods, p)
 				}
 			}
-			all = append(all, to)
+			if len(to.pods) > 0 {
+				all = append(all, to)
+			}
 		}
 		for _, p := range c.pods {
 			if p.workload == nil {
@@ -318,7 +320,7 @@ func refusal(a *wire.Answer) string {
 	case a.Status != 0:
 		return fmt.Sprintf("status %d", a.Status)
 	case strings.Contains(a.Said, "reset by peer"), strings.Contains(a.Said, "EOF"), strings.Contains(a.Said, "broken pipe"),
-		strings.Contains(a.Said, "client conn could not be established"):
+		strings.Contains(a.Said, "remote error: tls"), strings.Contains(a.Said, "client conn could not be established"):
 		return closed
 	default:
 		return a.Said
@@ -340,10 +342,12 @@ func (e *estate) direct(ctx context.Context, sender *pod, to *callee, identities
 				requests = append(requests, r)
 				meant = append(meant, e.answers(to, caller{id.name, source}, q))
 				how := []string{closed}
-				if q.http && id.name != "" {
-					how = []string{byPolicy}
-				} else if q.http {
+				switch domain, _, _ := strings.Cut(id.name, "/"); {
+				case !q.http || id.name != "" && !to.cluster.doc.Accepts(domain):
+				case id.name == "":
 					how = []string{byPolicy, closed}
+				default:
+					how = []string{byPolicy}
 				}
 				expected = append(expected, how)
 			}

@@ -21,7 +21,9 @@ import (
 // read and write; logs are what they print.
 type sandbox struct {
 	folder string
-	procs  []*process
+
+	mu    sync.Mutex
+	procs []*process
 }
 
 // command is what a process runs.
@@ -43,10 +45,18 @@ type process struct {
 	err       error
 }
 
+// router is the address that pods send everything to. It knows where the others are, and says at once of the addresses of Services that
+// they lead nowhere: no proxy but the sidecars makes pods of them. If pods knew each other, the kernel's table of neighbours, which is
+// one for all namespaces, would overflow.
+const router = "198.18.0.1"
+
 // newSandbox sets up the network of this process, which has just been put into namespaces of its own. The parts move into the sandbox:
 // sidecars run as somebody who cannot look into the cache of whoever runs the tests.
 func newSandbox(folder string, p *parts.Parts) (*sandbox, error) {
 	s := &sandbox{folder: folder}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, err
+	}
 	if err := os.Chmod(folder, 0o755); err != nil {
 		return nil, err
 	}
@@ -60,7 +70,11 @@ func newSandbox(folder string, p *parts.Parts) (*sandbox, error) {
 	return s, s.shell(`
 		mount -t tmpfs none /run && mkdir -p /run/netns
 		ip link set lo up
+		# An earlier sandbox of this process may have left its links.
+		ip -o link show | sed -nE 's/^[0-9]+: (vp[^@:]+|br0).*/\1/p' | while read -r old; do ip link del "$old"; done
 		ip link add br0 type bridge && ip link set br0 up
+		echo 1 > /proc/sys/net/ipv4/ip_forward
+		for scope in all default br0; do echo 0 > /proc/sys/net/ipv4/conf/$scope/send_redirects; done
 	`)
 }
 
@@ -135,6 +149,8 @@ func (s *sandbox) start(name string, c command) (*process, error) {
 		p.err = p.cmd.Wait()
 		close(p.done)
 	}()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.procs = append(s.procs, p)
 	return p, nil
 }
