@@ -25,10 +25,7 @@ func runUndeclaredFlow(p *Pass) {
 	}
 	of := map[*syntax.Service][]privacy.Gap{}
 	for _, g := range f.Gaps() {
-		d := g.Service.Doc
-		if !slices.ContainsFunc(of[d], func(o privacy.Gap) bool { return o.Category == g.Category && o.Service == g.Service }) {
-			of[d] = append(of[d], g)
-		}
+		of[g.Service.Doc] = append(of[g.Service.Doc], g)
 	}
 	eachService(p.Estate, func(s *model.Service) {
 		if gaps := of[s.Doc]; len(gaps) > 0 {
@@ -43,7 +40,7 @@ func (p *Pass) undeclared(gaps []privacy.Gap) {
 	var accesses []*model.Access
 	for _, g := range gaps {
 		for _, step := range slices.Concat(g.Steps, g.Onward) {
-			if step.Access != nil && !slices.Contains(accesses, step.Access) {
+			if step.Access != nil {
 				accesses = append(accesses, step.Access)
 			}
 		}
@@ -61,7 +58,7 @@ func (p *Pass) undeclared(gaps []privacy.Gap) {
 		return
 	}
 	finding := diag.Finding{
-		Message: fmt.Sprintf("%s gets %s and %s", s.Key(), listed(categoriesOf(told)), declares(s)),
+		Message: fmt.Sprintf("%s gets %s and %s", s.Key(), and(categoriesOf(told)), declares(s)),
 		Help:    p.remedies(s, told),
 		Objects: []string{s.Object()}, Field: "spec.personalData",
 	}
@@ -79,8 +76,7 @@ func categoriesOf(gaps []privacy.Gap) []string {
 	for _, g := range gaps {
 		all = append(all, g.Category)
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return unique(all)
 }
 
 func declares(s *model.Service) string {
@@ -95,19 +91,13 @@ func (p *Pass) tellWays(finding *diag.Finding, gaps []privacy.Gap) {
 	ways := map[string][]string{}
 	for _, g := range gaps {
 		key := wayKey(g)
-		if !slices.Contains(ways[key], g.Category) {
-			ways[key] = append(ways[key], g.Category)
-		}
+		ways[key] = append(ways[key], g.Category)
+		finding.Items = append(finding.Items, g.Category+" by "+key)
 	}
+	finding.Items = unique(finding.Items)
 	also, told := map[*model.Service]bool{}, map[string]bool{}
 	for _, g := range gaps {
 		key := wayKey(g)
-		for _, category := range ways[key] {
-			item := category + " by " + key
-			if !slices.Contains(finding.Items, item) {
-				finding.Items = append(finding.Items, item)
-			}
-		}
 		if told[key] {
 			continue
 		}

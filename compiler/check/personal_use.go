@@ -79,9 +79,7 @@ type complaint struct {
 func (c *complaint) add(a *model.Access, category string, against ...string) {
 	c.endpoints, c.categories = append(c.endpoints, a.Endpoint.Name), append(c.categories, category)
 	c.against = append(c.against, against...)
-	if !slices.Contains(c.accesses, a) {
-		c.accesses = append(c.accesses, a)
-	}
+	c.accesses = append(c.accesses, a)
 }
 
 // eachComplaint visits the intents for an activity that is known, category by category, and tells where the rule complains.
