@@ -55,7 +55,7 @@ type Case struct {
 	From []Peer
 }
 
-// Peer is whom an assertion names. Exactly one field is set.
+// Peer is whom an assertion names. Exactly one field is set, or none where the mesh does not have the Service.
 type Peer struct {
 	Service   *Service
 	Team      *Team
@@ -139,7 +139,7 @@ func (r *resolver) assertion(t *Test, kind AssertionKind, at diag.Span, to synta
 	t.Assertions = append(t.Assertions, a)
 	before := r.told
 	defer func() { a.Broken = a.Broken || r.told > before }()
-	if !r.services[key] || r.misnamed[key] {
+	if !r.services[key] {
 		a.Broken = true
 		if !r.misnamed[key] && !t.vain(to) {
 			r.unknown(UnknownInTest, to, "Service", keys(r.services), t.Object(), a.Field+".to")
@@ -218,13 +218,11 @@ func (r *resolver) knownPeers(a *Assertion, from []syntax.Peer) {
 	}
 }
 
-// peers is a caller as the mesh has it: none where it is not there.
+// peers is a caller as the mesh has it: none, or one that is nobody, where it is not there.
 func (r *resolver) peers(m *Mesh, t *Test, p syntax.Peer) []Peer {
 	switch {
 	case p.Service.Value != "":
-		if s := m.services[qualify(p.Service.Value, t.Doc.Metadata.Namespace.Value)]; s != nil {
-			return []Peer{{Service: s}}
-		}
+		return []Peer{{Service: m.services[qualify(p.Service.Value, t.Doc.Metadata.Namespace.Value)]}}
 	case p.Team.Value != "":
 		return []Peer{{Team: r.teams[p.Team.Value]}}
 	case p.Outsider.Value != "":

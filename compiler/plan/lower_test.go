@@ -70,7 +70,7 @@ func admitted(policies []Policy) []string {
 func TestPoliciesKeepTheirLimits(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ callers, endpoints, each, objects int }{
-		{1, 1, 1, 1}, {600, 3, 2, 1}, {5000, 2, 1, 2}, {3000, 40, 3, 0}, {0, 1, 1, 1}, {900, 40, 0, 2}, // 0: sets that are many and short
+		{1, 1, 1, 1}, {600, 3, 2, 1}, {5000, 2, 1, 2}, {3000, 40, 3, 0}, {0, 1, 1, 1}, {512, 512, 1, 1}, {900, 40, 0, 2}, // 0: sets that are many and short
 	} {
 		t.Run(fmt.Sprintf("%d callers of %d endpoints", c.callers, c.endpoints), func(t *testing.T) {
 			t.Parallel()
@@ -220,16 +220,24 @@ func TestRulesAreToldApart(t *testing.T) {
 // every operation.
 func TestSizeIsEnough(t *testing.T) {
 	t.Parallel()
-	for _, p := range crowd(300, 30, func(i int) []int { return []int{i, i + 1} }).policies("popular") {
-		least := len(strings.Join(p.Intents, "\n"))
-		for _, r := range p.Rules {
-			least += len(strings.Join(r.Principals, "\n"))
-			for _, o := range r.Operations {
-				least += len("- operation:\n    ports: [\"8080\"]\n    methods:\n    paths:\n") + len(strings.Join(o.Methods, "\n")) + len(strings.Join(o.Paths, "\n"))
-			}
-		}
-		if got := size(p); got < least || got > 3*least {
-			t.Errorf("%s is taken for %d bytes, and %d are written at least", p.Name, got, least)
+	const each = 100
+	text := strings.Repeat("a", 50)
+	many := slices.Repeat([]string{text}, each)
+	line := len(text) + len("        - \n")
+	for name, c := range map[string]struct {
+		policy Policy
+		least  int
+	}{
+		"nothing":    {Policy{}, 0},
+		"principals": {Policy{Rules: []Rule{{Principals: many}}}, each * line},
+		"addresses":  {Policy{Rules: []Rule{{CIDRs: many}}}, each * line},
+		"operations": {Policy{Rules: []Rule{{Operations: make([]Operation, each)}}}, each * len("    - operation:\n        ports: [\"65535\"]\n        methods: [GET]\n        paths:\n")},
+		"methods":    {Policy{Rules: []Rule{{Operations: []Operation{{Methods: many}}}}}, each * line},
+		"paths":      {Policy{Rules: []Rule{{Operations: []Operation{{Paths: many}}}}}, each * line},
+		"intents":    {Policy{Intents: many}, each * (len(text) + len("      \n"))},
+	} {
+		if got := size(c.policy); got < c.least || got > 2*c.least {
+			t.Errorf("%s are taken for %d bytes, and %d are written at least", name, got, c.least)
 		}
 	}
 }
