@@ -37,7 +37,8 @@ func TestWhoAnswersIsAskedWhereverDataIsSpokenOf(t *testing.T) {
 		{"what it accepts", map[string]string{profile: service + "  endpoints: {read: {methods: [GET], paths: [/v1], accepts: [user.name]}}\n"}, []string{"PII-090 " + profile + ":6:61"}},
 		{"what it is there for", map[string]string{profile: service + "  endpoints: {read: {methods: [GET], paths: [/v1], purposes: [essential]}}\n"}, []string{"PII-090 " + profile + ":6:63"}},
 		{
-			"what an intent is for", map[string]string{profile: service + "  intents: [{to: identity/customers, endpoints: [health], activity: account, because: it asks}]\n"},
+			"what an intent is for",
+			map[string]string{profile: service + "  intents: [{to: identity/customers, endpoints: [health], activity: account, because: it asks}]\n"},
 			[]string{"PII-090 " + profile + ":6:69", "REF-011 " + profile + ":6:69"},
 		},
 	} {
