@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"writ.dev/writ/compiler/diag"
 )
@@ -14,7 +13,7 @@ import (
 // proveRunning proves cluster eu-1 where it runs what the estate is rendered to and what running.yaml of its files has besides.
 func proveRunning(t *testing.T, fsys fs.FS) *Proved {
 	t.Helper()
-	printed := renderedOf(t, fsys, "eu-1")
+	printed := renderedOf(t, fsys)
 	if more, err := fs.ReadFile(fsys, "running.yaml"); err == nil {
 		printed = append(append(printed, "---\n"...), more...)
 	}
@@ -30,12 +29,12 @@ func provePrinted(t *testing.T, fsys fs.FS, printed []byte) *Proved {
 	return p
 }
 
-// renderedOf is all objects of a cluster in one text.
-func renderedOf(t *testing.T, fsys fs.FS, cluster string) []byte {
+// renderedOf is all objects of eu-1 in one text.
+func renderedOf(t *testing.T, fsys fs.FS) []byte {
 	t.Helper()
 	var all [][]byte
 	for _, f := range mustCompile(t, fsys).Files {
-		if strings.HasPrefix(f.Path, cluster+"/") {
+		if strings.HasPrefix(f.Path, "eu-1/") {
 			all = append(all, f.Data)
 		}
 	}
@@ -101,7 +100,7 @@ items:
 func TestWhatRunsIsHeldAgainstTheDocuments(t *testing.T) {
 	t.Parallel()
 	fsys := base(t)
-	whole := string(renderedOf(t, fsys, "eu-1")) + running
+	whole := string(renderedOf(t, fsys)) + running
 	for name, c := range map[string]struct {
 		old, is string
 		want    []string // codes
@@ -109,7 +108,8 @@ func TestWhatRunsIsHeldAgainstTheDocuments(t *testing.T) {
 	}{
 		"nothing": {"", "", nil, ""},
 		"a namespace's Service is another's": {
-			"metadata: {name: customers, namespace: identity, resourceVersion", "metadata: {name: customers, namespace: elsewhere, resourceVersion", []string{"RUN-007"},
+			"metadata: {name: customers, namespace: identity, resourceVersion", "metadata: {name: customers, namespace: elsewhere, resourceVersion",
+			[]string{"RUN-007"},
 			"eu-1 has no Kubernetes Service identity/customers",
 		},
 		"another port of the pods":  {"containerPort: 8080", "containerPort: 8081", []string{"RUN-007"}, "leads to port 8081 of its pods, and its document says 8080"},
@@ -128,11 +128,13 @@ func TestWhatRunsIsHeldAgainstTheDocuments(t *testing.T) {
 		"on the node":               {"    serviceAccountName: customers\n", "    serviceAccountName: customers\n    hostNetwork: true\n", []string{"RUN-003"}, "in the network of its node"},
 		"not intercepted": {
 			"name: customers-1, namespace: identity,", "name: customers-1, namespace: identity, annotations: {sidecar.istio.io/interceptionMode: NONE},",
-			[]string{"RUN-003"}, "no call is captured",
+			[]string{"RUN-003"},
+			"no call is captured",
 		},
 		"some ports": {
 			"name: customers-1, namespace: identity,", `name: customers-1, namespace: identity, annotations: {traffic.sidecar.istio.io/includeInboundPorts: "9090, 80"},`,
-			[]string{"RUN-003"}, "calls to its port 8080 are not captured",
+			[]string{"RUN-003"},
+			"calls to its port 8080 are not captured",
 		},
 		"all ports": {
 			"name: customers-1, namespace: identity,", `name: customers-1, namespace: identity, annotations: {traffic.sidecar.istio.io/includeInboundPorts: "*"},`, nil, "",
@@ -185,7 +187,7 @@ func TestWhatIsNotPrintedByACluster(t *testing.T) {
 func TestWhatRunsIsNoLongerTakenOnTrust(t *testing.T) {
 	t.Parallel()
 	fsys := base(t)
-	rendered := renderedOf(t, fsys, "eu-1")
+	rendered := renderedOf(t, fsys)
 	count := func(p *Proved) (n int) {
 		for _, a := range p.Proof.Assumptions {
 			if a.By == "what runs, read from stdin" {
@@ -206,7 +208,7 @@ func TestWhatRunsIsNoLongerTakenOnTrust(t *testing.T) {
 func TestAHandIsNamed(t *testing.T) {
 	t.Parallel()
 	fsys := base(t)
-	printed := string(renderedOf(t, fsys, "eu-1"))
+	printed := string(renderedOf(t, fsys))
 	printed = strings.Replace(printed, "- /v1/customers/{*}/address", "- /v1/customers/{*}/adress", 1)
 	printed = strings.Replace(printed, "  name: customers\n  namespace: identity\n",
 		"  name: customers\n  namespace: identity\n  managedFields:\n  - {manager: argocd-controller, fieldsV1: {f:spec: {}}}\n  - {manager: kubectl-edit, time: \"2026-11-20T10:00:00Z\", fieldsV1: {f:spec: {}}}\n", 1)
@@ -220,7 +222,7 @@ func TestAHandIsNamed(t *testing.T) {
 // What is printed of a cluster with a missing object, or of another cluster, is told object by object.
 func TestNothingOfTheClusterIsPrinted(t *testing.T) {
 	t.Parallel()
-	var fsys fstest.MapFS = base(t)
+	fsys := base(t)
 	p := provePrinted(t, fsys, []byte("apiVersion: v1\nkind: List\nitems: []\n"))
 	rendered := 0
 	for _, f := range mustCompile(t, fsys).Files {
