@@ -159,7 +159,7 @@ func TestPublishedIsRenderedInMemory(t *testing.T) {
 	r.commit("another port")
 	r.merged("change")
 	o := newForge(t).run(r, "writ.yml", "pull_request", pullRequest())
-	if o.jobs["check"] != "success" || o.outputs["behind"] != "false" || !strings.Contains(o.summary, "container ports http 8080 -> http 8081") {
+	if o.jobs["check"] != "success" || o.outputs["behind"] != "false" || !strings.Contains(o.summary, "container ports http 8080 → http 8081") {
 		t.Errorf("%v %v %s\n%s", o.jobs, o.outputs, o.summary, o.log)
 	}
 }

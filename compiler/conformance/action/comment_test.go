@@ -74,7 +74,7 @@ func TestOneCommentIsKept(t *testing.T) {
 		t.Fatalf("%v, %d comments\n%s", o.jobs, len(h.comments), o.log)
 	}
 	body := h.comments[230]["body"].(string)
-	for _, part := range []string{"<!-- writ: review -->\n## writ: fails, 1 error", "`identity/customers has no endpoint \"read-adress\"`", "[The run for 0123456789ab](" + h.url + "/shop/access/actions/runs/777)"} {
+	for _, part := range []string{"<!-- writ: review -->\n## writ: fails, 1 error", "`identity/customers` has no endpoint `\"read-adress\"`", "[The run for 0123456789ab](" + h.url + "/shop/access/actions/runs/777)"} {
 		if !strings.Contains(body, part) {
 			t.Errorf("the comment lacks %q:\n%s", part, body)
 		}
