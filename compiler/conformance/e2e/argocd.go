@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"sigs.k8s.io/yaml"
 )
 
 // argoCD is one that runs: it applies what lies in a git repository. Its own objects lie in the API server of the first cluster.
@@ -27,8 +25,9 @@ const homeURL = "https://git.boutique.example/platform/access.git"
 
 const argoNamespace = "argocd"
 
-// startArgoCD makes a git repository of the documents and manifests of a folder, and has Argo CD apply it by the ApplicationSet.
-func (e *estate) startArgoCD(ctx context.Context, from, applicationSet string) (*argoCD, error) {
+// startArgoCD makes a git repository of the documents and manifests of a folder, and has Argo CD apply it by what `writ argocd` wrote
+// there, with another address for the repository.
+func (e *estate) startArgoCD(ctx context.Context, from string) (*argoCD, error) {
 	a := &argoCD{api: e.clusters[0].api, estate: e, repository: e.box.path("access")}
 	for _, part := range []string{"policies", "out"} {
 		if err := os.CopyFS(filepath.Join(a.repository, part), os.DirFS(filepath.Join(from, part))); err != nil {
@@ -47,12 +46,14 @@ func (e *estate) startArgoCD(ctx context.Context, from, applicationSet string) (
 	if err := a.startServers(ctx); err != nil {
 		return nil, err
 	}
-	o := object{}
-	set := strings.ReplaceAll(applicationSet, homeURL, "file://"+a.repository)
-	if err := yaml.Unmarshal([]byte(set), &o); err != nil {
+	written, err := os.ReadFile(filepath.Join(from, "policies/platform/argocd.yaml"))
+	if err != nil {
 		return nil, err
 	}
-	return a, a.apply(ctx, o)
+	if err := e.box.write(strings.ReplaceAll(string(written), homeURL, "file://"+a.repository), "argocd.yaml"); err != nil {
+		return nil, err
+	}
+	return a, a.applyFile(ctx, e.box.path("argocd.yaml"))
 }
 
 func (a *argoCD) git(args ...string) error {
@@ -90,16 +91,12 @@ func (a *argoCD) prepare(ctx context.Context) error {
 			"apiVersion": "v1", "kind": "Secret", "metadata": object{"name": "argocd-secret", "namespace": argoNamespace, "labels": part},
 			"stringData": object{"server.secretkey": "e2e"},
 		},
-		{
-			"apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": object{"name": "access", "namespace": argoNamespace},
-			"spec": object{"sourceRepos": []string{"*"}, "destinations": []object{{"server": "*", "name": "*", "namespace": "*"}}},
-		},
 	}
 	for _, c := range a.estate.clusters {
 		objects = append(objects, object{
 			"apiVersion": "v1", "kind": "Secret",
 			"metadata": object{
-				"name": "cluster-" + c.name, "namespace": argoNamespace, "labels": object{"argocd.argoproj.io/secret-type": "cluster"},
+				"name": "cluster-" + c.name, "namespace": argoNamespace, "labels": object{"argocd.argoproj.io/secret-type": "cluster", "writ.dev/cluster": c.name},
 			},
 			"stringData": object{
 				"name": c.name, "server": c.api.address, "config": `{"bearerToken":"` + token + `","tlsClientConfig":{"insecure":true}}`,
@@ -232,13 +229,19 @@ func (a *argoCD) synced(ctx context.Context) error {
 			if i < 0 {
 				return fmt.Errorf("no Application %s", name)
 			}
-			if s := list.Items[i].Status; s.Sync.Status != "Synced" || s.Sync.Revision != head {
+			if s := list.Items[i].Status; s.Sync.Status != "Synced" || !a.same(s.Sync.Revision, head, name) {
 				said, _ := json.Marshal(s)
 				return fmt.Errorf("%s: %s", name, said)
 			}
 		}
 		return nil
 	}, a.controller)
+}
+
+// same reports whether an Application's folder is the same at two revisions: one that no commit touches keeps its revision.
+func (a *argoCD) same(applied, head, name string) bool {
+	cluster, namespace, _ := strings.Cut(name, ".")
+	return applied == head || applied != "" && a.git("diff", "--quiet", applied, head, "--", "out/"+cluster+"/"+namespace) == nil
 }
 
 // refresh tells Argo CD to look at the repository now, as a webhook of the git server would.

@@ -155,28 +155,13 @@ func start(t *testing.T, from string, only ...string) *estate {
 	return e
 }
 
-// applicationSet is the one that the README shows.
-func applicationSet(t *testing.T) string {
-	t.Helper()
-	page, err := os.ReadFile(filepath.Join(repository(t), "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, after, ok := strings.Cut(string(page), "```yaml\napiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\n")
-	block, _, closed := strings.Cut(after, "```")
-	if !ok || !closed {
-		t.Fatal("the README shows no ApplicationSet")
-	}
-	return "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\n" + block
-}
-
 // TestBoutique: the example, as it is, in two clusters.
 func TestBoutique(t *testing.T) {
 	need(t)
 	e := start(t, repository(t))
 	ctx := t.Context()
 	begin := time.Now()
-	argo, err := e.startArgoCD(ctx, repository(t), applicationSet(t))
+	argo, err := e.startArgoCD(ctx, repository(t))
 	if err != nil {
 		t.Fatal(err)
 	}

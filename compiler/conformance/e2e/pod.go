@@ -174,6 +174,16 @@ func (p *pod) runAgent(ctx context.Context) error {
 	}}).run(ctx, nil); err != nil {
 		return err
 	}
+	// The addresses of Services lead nowhere: no proxy but the sidecars makes pods of them. Who passes a call through to one learns so at
+	// once.
+	for _, other := range c.doc.Mesh.Clusters {
+		if services := other.Doc.Spec.ServiceCIDR.Value; services != "" {
+			reject := "ip netns exec %s iptables -A OUTPUT -p tcp -d %s -j REJECT --reject-with tcp-reset"
+			if err := c.box.shell(fmt.Sprintf(reject, p.netns(), services)); err != nil {
+				return err
+			}
+		}
+	}
 	proxyConfig, err := json.Marshal(object{
 		"binaryPath": c.parts.Programs["envoy"], "discoveryAddress": "istiod." + rootNamespace + ".svc:15012", "concurrency": 1,
 		"terminationDrainDuration": "1s",

@@ -45,9 +45,8 @@ type process struct {
 	err       error
 }
 
-// router is the address that pods send everything to. It knows where the others are, and says at once of the addresses of Services that
-// they lead nowhere: no proxy but the sidecars makes pods of them. If pods knew each other, the kernel's table of neighbours, which is
-// one for all namespaces, would overflow.
+// router is the address that pods send everything to. If they knew each other, the kernel's table of neighbours, which is one for all
+// namespaces, would overflow.
 const router = "198.18.0.1"
 
 // newSandbox sets up the network of this process, which has just been put into namespaces of its own. The parts move into the sandbox:
