@@ -58,6 +58,22 @@ func TestNearestName(t *testing.T) {
 	}
 }
 
+func TestTeamOfFile(t *testing.T) {
+	t.Parallel()
+	for file, want := range map[string]string{
+		"policies/teams/shop/cart.yaml":      "shop",
+		"policies/teams/shop/eu/cart.yaml":   "shop",
+		"policies/platform/teams/shop.yaml":  "",
+		"policies/privacy/a.yaml":            "",
+		"policies/teamsters/shop/cart.yaml":  "",
+		"other/policies/teams/shop/cart.yml": "",
+	} {
+		if got := teamOfFile(file); got != want {
+			t.Errorf("%s is of team %q, want %q", file, got, want)
+		}
+	}
+}
+
 func TestShorten(t *testing.T) {
 	t.Parallel()
 	var names []string
