@@ -45,8 +45,8 @@ type process struct {
 	err       error
 }
 
-// router is the address that pods send everything to. If they knew each other, the kernel's table of neighbours, which is one for all
-// namespaces, would overflow.
+// router is the address that pods send everything to, as pods of most networks do. It keeps small the kernel's table of neighbours,
+// which is one for all namespaces and has room for 1,024 at most unless told (gc_thresh3).
 const router = "198.18.0.1"
 
 // newSandbox sets up the network of this process, which has just been put into namespaces of its own. The parts move into the sandbox:
