@@ -217,7 +217,12 @@ func effective(a *model.Access, leg model.Leg) (principals []string, addresses [
 		return nil, addresses
 	}
 	for _, account := range leg.From.Accounts {
-		principals = append(principals, admitted(c, leg.From.Principal(account))...)
+		all := admitted(c, leg.From.Principal(account))
+		if principals == nil {
+			principals = all // most have one account
+		} else {
+			principals = append(principals, all...)
+		}
 	}
 	return principals, nil
 }
@@ -226,18 +231,21 @@ func effective(a *model.Access, leg model.Leg) (principals []string, addresses [
 // own trust domain, whatever it is called: a peer whose certificate really says cluster.local is another one.
 func admitted(c *model.Cluster, principal string) []string {
 	named, rest, _ := strings.Cut(principal, "/")
-	domains := []string{c.TrustDomain()}
-	if named != "cluster.local" {
-		domains = append(domains, named)
-	}
-	for _, alias := range c.Doc.Spec.TrustDomainAliases.Items {
-		domains = append(domains, alias.Value)
-	}
 	var all []string
-	for _, peer := range domains {
-		if c.Admits(named, peer) {
+	add := func(peer string) {
+		switch {
+		case peer == named:
+			all = append(all, principal)
+		case c.Admits(named, peer):
 			all = append(all, peer+"/"+rest)
 		}
+	}
+	add(c.TrustDomain())
+	if named != "cluster.local" && named != c.TrustDomain() {
+		add(named)
+	}
+	for _, alias := range c.Doc.Spec.TrustDomainAliases.Items {
+		add(alias.Value)
 	}
 	return all
 }

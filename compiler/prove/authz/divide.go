@@ -281,16 +281,22 @@ func (s *Space) collapse() {
 	s.classes = make([]classes, len(s.dims))
 	parts := make([]partition, len(s.dims))
 	for axis, d := range s.dims {
-		parts[axis] = partition{of: make([]int, d.n), size: []int{d.n}, inside: []int{0}, fresh: []int{0}}
+		if d.n > 1 {
+			parts[axis] = partition{of: make([]int, d.n), size: []int{d.n}, inside: []int{0}, fresh: []int{0}}
+		}
 	}
 	s.each(func(b box) {
 		for axis, set := range b {
-			if set != nil {
+			if set != nil && s.dims[axis].n > 1 {
 				parts[axis].refine(set)
 			}
 		}
 	})
 	for axis, d := range s.dims {
+		if d.n == 1 { // as most are
+			s.classes[axis] = classes{of: []int{0}, show: []int{0}}
+			continue
+		}
 		s.classes[axis] = d.inOrder(parts[axis].of, len(parts[axis].size))
 	}
 	s.each(func(b box) {

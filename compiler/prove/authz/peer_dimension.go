@@ -87,19 +87,20 @@ func divideIdentities(patterns []atoms.Pattern, own string) (*dimension, error) 
 	d.words = func() []word {
 		return append(written(), word{"any identity", atoms.All(none)}, word{"no identity", atoms.Only(none)})
 	}
-	d.rank = func(a int) int {
+	rank := make([]int, d.n)
+	for a := range rank {
 		switch {
 		case a == none:
-			return 4
+			rank[a] = 4
 		case !atoms.Identity().Contains(show[a]):
-			return 3
+			rank[a] = 3
 		case !named[a]:
-			return 2
+			rank[a] = 2
 		case !strings.HasPrefix(show[a], "spiffe://"+own+"/"):
-			return 1
+			rank[a] = 1
 		}
-		return 0
 	}
+	d.rank = func(a int) int { return rank[a] }
 	d.put = func(a int, r *Request) {
 		if r.Principal = ""; a != none {
 			r.Principal = strings.TrimPrefix(show[a], "spiffe://")

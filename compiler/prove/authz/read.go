@@ -178,7 +178,7 @@ func (m *Mesh) domains() []string {
 // domain, is not touched (pilot/pkg/security/trustdomain ReplaceTrustDomainAliases).
 func (m *Mesh) principals(values []string) []string {
 	domains := m.domains()
-	var all []string
+	all := make([]string, 0, len(values)*len(domains))
 	for _, v := range values {
 		domain, rest, _ := strings.Cut(v, "/")
 		if strings.Count(v, "/") != 4 || domain == "*" || !concerns(domain, domains) {
@@ -191,7 +191,11 @@ func (m *Mesh) principals(values []string) []string {
 				all = append(all, v)
 				continue
 			}
-			all = append(all, d+"/"+rest)
+			if d == domain {
+				all = append(all, v)
+			} else {
+				all = append(all, d+"/"+rest)
+			}
 		}
 	}
 	return all

@@ -85,6 +85,18 @@ type builder struct {
 	addresses  [3]table[netip.Prefix]
 	ports      table[int]
 	tokens     table[tokenValue]
+	// principals are those without a wildcard, and named their numbers among the identities: most of what is numbered are they.
+	principals table[string]
+	named      []int
+}
+
+// principal numbers the identity of a principal, as a value without wildcards has it.
+func (b *builder) principal(p string) int {
+	i := b.principals.number(p)
+	if i == len(b.named) {
+		b.named = append(b.named, b.identities.number(atoms.Exact("spiffe://"+p)))
+	}
+	return b.named[i]
 }
 
 // clauses numbers the values of conditions that all hold.
@@ -135,7 +147,7 @@ func (b *builder) allowance(a *Allowance) terms {
 		}
 	}
 	for _, p := range a.Principals {
-		peer.in = append(peer.in, b.identities.number(atoms.Exact("spiffe://"+p)))
+		peer.in = append(peer.in, b.principal(p))
 	}
 	if peer.in == nil {
 		return terms{}
@@ -201,7 +213,11 @@ func (b *builder) numbers(axis int, name, detail string, values []string, namesp
 		}
 		switch axis {
 		case peerAxis:
-			all = append(all, b.identities.number(identityPattern(name, v, namespace)))
+			if name == sourcePrincipal && wildcard(v).kind == exactly {
+				all = append(all, b.principal(v))
+			} else {
+				all = append(all, b.identities.number(identityPattern(name, v, namespace)))
+			}
 		case sourceAxis, remoteAxis, destinationAxis:
 			q, _ := prefix(v)
 			all = append(all, b.addresses[axis-sourceAxis].number(q))

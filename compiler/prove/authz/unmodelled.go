@@ -79,37 +79,40 @@ func (u *unmodelled) policy(p *manifest.AuthorizationPolicy) {
 			if u.line = r.Line; len(r.From) > 0 {
 				u.line = r.From[j].Line
 			}
-			u.conditions(p.Action, fmt.Sprintf("spec.rules[%d].from[%d].source", i, j), row)
+			u.conditions(p.Action, row, func() string { return fmt.Sprintf("spec.rules[%d].from[%d].source", i, j) })
 		}
 		for j, row := range rule.to {
 			if u.line = r.Line; len(r.To) > 0 {
 				u.line = r.To[j].Line
 			}
-			u.conditions(p.Action, fmt.Sprintf("spec.rules[%d].to[%d].operation", i, j), row)
+			u.conditions(p.Action, row, func() string { return fmt.Sprintf("spec.rules[%d].to[%d].operation", i, j) })
 		}
 		for j, c := range rule.when {
 			u.line = c.Line
-			u.conditions(p.Action, fmt.Sprintf("spec.rules[%d].when[%d]", i, j), []manifest.Condition{c})
+			u.conditions(p.Action, rule.when[j:j+1], func() string { return fmt.Sprintf("spec.rules[%d].when[%d]", i, j) })
 		}
 	}
 }
 
-func (u *unmodelled) conditions(action, field string, row []manifest.Condition) {
+// conditions looks at a row of a rule, whose place is asked for where there is something to tell.
+func (u *unmodelled) conditions(action string, row []manifest.Condition, place func() string) {
 	for _, c := range row {
-		field := field + ": " + c.Key
+		tell := func(what string) { u.add(place() + ": " + c.Key + what) }
 		name, detail, known := attribute(c.Key)
 		switch {
 		case !known:
-			u.add(field)
+			tell("")
 			continue
 		case action == "CUSTOM" && name != sourceIP && (strings.HasPrefix(name, "request.auth.") || strings.HasPrefix(name, "source.")):
-			u.add(field + " in CUSTOM")
+			tell(" in CUSTOM")
 		case name == requestHeaders && (strings.HasPrefix(header(detail), ":") || header(detail) == "host"):
-			u.add(field + ", which is no header")
+			tell(", which is no header")
 		}
-		for _, v := range slices.Concat(c.Values, c.NotValues) {
-			if why := oddity(name, v); why != "" {
-				u.add(fmt.Sprintf("%s %q, %s", field, v, why))
+		for _, values := range [][]string{c.Values, c.NotValues} {
+			for _, v := range values {
+				if why := oddity(name, v); why != "" {
+					tell(fmt.Sprintf(" %q, %s", v, why))
+				}
 			}
 		}
 	}
