@@ -30,9 +30,12 @@ type cluster struct {
 
 	server, istiod *process
 	root           string // the root certificate that its workloads trust
-	making         sync.Mutex
-	made           map[string]bool // namespaces and accounts
-	pods           []*pod
+	authority      *authority
+	// adjust changes the mesh's configuration, where a test wants another one than the document says.
+	adjust func(mesh object)
+	making sync.Mutex
+	made   map[string]bool // namespaces and accounts
+	pods   []*pod
 }
 
 func (c *cluster) trustDomain() string { return c.doc.TrustDomain() }
@@ -124,7 +127,22 @@ func (c *cluster) meshConfig() object {
 	if n := spec.PathNormalization.Value; n != "" {
 		mesh["pathNormalization"] = object{"normalization": n}
 	}
+	if c.adjust != nil {
+		c.adjust(mesh)
+	}
 	return mesh
+}
+
+// configureMesh writes the mesh's configuration, which istiod follows.
+func (c *cluster) configureMesh(ctx context.Context) error {
+	mesh, err := yaml.Marshal(c.meshConfig())
+	if err != nil {
+		return err
+	}
+	return c.apply(ctx, object{
+		"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "istio", "namespace": rootNamespace},
+		"data": object{"mesh": string(mesh)},
+	})
 }
 
 // startIstiod starts the cluster's istiod, under a root that all of them share. It reads the endpoints of the clusters that the
@@ -134,6 +152,7 @@ func (c *cluster) startIstiod(ctx context.Context, root *authority, all []*clust
 	if err != nil {
 		return err
 	}
+	c.authority = own
 	key, err := own.keyPEM()
 	if err != nil {
 		return err
@@ -145,14 +164,7 @@ func (c *cluster) startIstiod(ctx context.Context, root *authority, all []*clust
 			return err
 		}
 	}
-	mesh, err := yaml.Marshal(c.meshConfig())
-	if err != nil {
-		return err
-	}
-	if err := c.apply(ctx, object{
-		"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "istio", "namespace": rootNamespace},
-		"data": object{"mesh": string(mesh)},
-	}); err != nil {
+	if err := c.configureMesh(ctx); err != nil {
 		return err
 	}
 	for _, other := range all {

@@ -44,6 +44,11 @@ func readEstate(ctx context.Context, repository fs.FS) (*model.Estate, *naive.Es
 
 // start starts the control planes of the named clusters.
 func (e *estate) start(ctx context.Context, names ...string) error {
+	return e.startWith(ctx, nil, names...)
+}
+
+// startWith starts them with another configuration of the mesh than documents can say.
+func (e *estate) startWith(ctx context.Context, adjust func(mesh object), names ...string) error {
 	if err := e.box.startEtcd(ctx, e.parts); err != nil {
 		return err
 	}
@@ -69,6 +74,7 @@ func (e *estate) start(ctx context.Context, names ...string) error {
 		}
 		e.clusters = append(e.clusters, &cluster{
 			api: newAPI(address + ":6443"), name: c.Name, number: n, address: address, doc: c, box: e.box, parts: e.parts, made: map[string]bool{},
+			adjust: adjust,
 		})
 	}
 	if err := each(e.clusters, 2, func(c *cluster) error { return c.startServer(ctx) }); err != nil {

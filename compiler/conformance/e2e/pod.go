@@ -186,7 +186,7 @@ func (p *pod) runAgent(ctx context.Context) error {
 	}
 	proxyConfig, err := json.Marshal(object{
 		"binaryPath": c.parts.Programs["envoy"], "discoveryAddress": "istiod." + rootNamespace + ".svc:15012", "concurrency": 1,
-		"terminationDrainDuration": "1s",
+		"terminationDrainDuration": "1s", "fileFlushInterval": "0.2s",
 	})
 	if err != nil {
 		return err

@@ -38,7 +38,7 @@ func callAll(in io.Reader, out io.Writer) error {
 		} else if err != nil {
 			return err
 		}
-		key := r.Proto + " " + r.To + " " + r.Identity
+		key := strings.Join([]string{r.Proto, r.To, r.Identity, r.From, r.SNI}, " ")
 		if groups[key] == nil {
 			order = append(order, key)
 		}
@@ -58,6 +58,9 @@ func callAll(in io.Reader, out io.Writer) error {
 			for _, r := range groups[key] {
 				a := c.call(&r)
 				a.ID = r.ID
+				if r.Fresh {
+					c.close()
+				}
 				writing.Lock()
 				encoder.Encode(a) //nolint:errcheck // Flush says it
 				writing.Unlock()
@@ -70,6 +73,7 @@ func callAll(in io.Reader, out io.Writer) error {
 
 // client keeps a connection for as long as the other side does.
 type client struct {
+	local  string // its end of the last connection
 	conn   net.Conn
 	reader *bufio.Reader
 	h2     *http.Transport
@@ -90,21 +94,32 @@ func (c *client) close() {
 func (c *client) call(r *wire.Request) wire.Answer {
 	if r.Proto == "grpc" || r.Proto == "http2" {
 		a, err := c.callHTTP2(r)
-		return orError(a, err)
+		return c.said(a, err)
 	}
 	kept := c.conn != nil
 	a, err := c.callOnce(r)
 	if err != nil && kept {
 		a, err = c.callOnce(r)
 	}
-	return orError(a, err)
+	return c.said(a, err)
 }
 
-func orError(a wire.Answer, err error) wire.Answer {
+func (c *client) said(a wire.Answer, err error) wire.Answer {
 	if err != nil {
 		a.Said = err.Error()
 	}
+	a.Local = c.local
 	return a
+}
+
+// dial connects, and remembers from where.
+func (c *client) dial(r *wire.Request) (net.Conn, error) {
+	c.local = ""
+	conn, err := dial(r)
+	if err == nil {
+		c.local = conn.LocalAddr().String()
+	}
+	return conn, err
 }
 
 func (c *client) callOnce(r *wire.Request) (a wire.Answer, err error) {
@@ -114,7 +129,7 @@ func (c *client) callOnce(r *wire.Request) (a wire.Answer, err error) {
 		}
 	}()
 	if c.conn == nil {
-		if c.conn, err = dial(r); err != nil {
+		if c.conn, err = c.dial(r); err != nil {
 			return a, err
 		}
 		c.reader = bufio.NewReader(c.conn)
@@ -130,7 +145,11 @@ func (c *client) callOnce(r *wire.Request) (a wire.Answer, err error) {
 	if r.Method != "GET" && r.Method != "HEAD" {
 		length = "content-length: 0\r\n"
 	}
-	if _, err := fmt.Fprintf(c.conn, "%s %s HTTP/1.1\r\nhost: %s\r\nx-writ-case: %s\r\n%s\r\n", r.Method, r.Path, r.Host, r.Case, length); err != nil {
+	further := ""
+	for name, value := range r.Headers {
+		further += name + ": " + value + "\r\n"
+	}
+	if _, err := fmt.Fprintf(c.conn, "%s %s HTTP/1.1\r\nhost: %s\r\nx-writ-case: %s\r\n%s%s\r\n", r.Method, r.Path, r.Host, r.Case, length, further); err != nil {
 		return a, err
 	}
 	res, err := http.ReadResponse(c.reader, &http.Request{Method: r.Method})
@@ -179,7 +198,7 @@ func read(res *http.Response) wire.Answer {
 func (c *client) callHTTP2(r *wire.Request) (a wire.Answer, err error) {
 	if c.h2 == nil {
 		c.h2 = &http.Transport{Protocols: new(http.Protocols), DialContext: func(context.Context, string, string) (net.Conn, error) {
-			return dial(r)
+			return c.dial(r)
 		}}
 		c.h2.Protocols.SetUnencryptedHTTP2(true) // inside the connection that dial makes
 	}
@@ -199,6 +218,10 @@ func (c *client) callHTTP2(r *wire.Request) (a wire.Answer, err error) {
 		q.Header.Set("TE", "trailers")
 	}
 	q.Header.Set("X-Writ-Case", r.Case)
+	q.Header["User-Agent"] = nil // Go adds none of its own
+	for name, value := range r.Headers {
+		q.Header.Set(name, value)
+	}
 	res, err := c.h2.RoundTrip(q)
 	if err != nil {
 		c.close()
@@ -217,7 +240,19 @@ var protocols = map[string][]string{
 
 // dial connects, with mutual TLS where the request has an identity. Who answers is not looked at: the tests ask what the server takes.
 func dial(r *wire.Request) (net.Conn, error) {
-	conn, err := net.DialTimeout("tcp", r.To, patience)
+	d := net.Dialer{Timeout: patience}
+	if r.From != "" {
+		from := r.From
+		if !strings.Contains(from, ":") {
+			from += ":0"
+		}
+		local, err := net.ResolveTCPAddr("tcp", from)
+		if err != nil {
+			return nil, err
+		}
+		d.LocalAddr = local
+	}
+	conn, err := d.Dial("tcp", r.To)
 	if err != nil || r.Identity == "" {
 		return conn, err
 	}
@@ -226,7 +261,7 @@ func dial(r *wire.Request) (net.Conn, error) {
 		return nil, err
 	}
 	c := tls.Client(conn, &tls.Config{
-		Certificates: []tls.Certificate{pair}, RootCAs: roots, MinVersion: tls.VersionTLS12, NextProtos: protocols[r.Proto],
+		Certificates: []tls.Certificate{pair}, RootCAs: roots, ServerName: r.SNI, MinVersion: tls.VersionTLS12, NextProtos: protocols[r.Proto],
 		InsecureSkipVerify: true, VerifyConnection: func(s tls.ConnectionState) error { return trusted(s, roots) },
 	})
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {

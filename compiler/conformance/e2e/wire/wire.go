@@ -15,7 +15,12 @@ type Request struct {
 	// Identity is a folder with cert.pem, key.pem and root.pem, for a connection with mutual TLS that no sidecar makes. "" for a
 	// connection in plaintext, which a sidecar may take and secure.
 	Identity string `json:"identity,omitempty"`
-	// Fresh asks for a connection of its own for each request of a stream.
+	// From is the address that it comes from, with a port or without, "" for any of the pod's. SNI is the name of a server that the connection asks for.
+	From string `json:"from,omitempty"`
+	SNI  string `json:"sni,omitempty"`
+	// Headers are further ones, by name.
+	Headers map[string]string `json:"headers,omitempty"`
+	// Fresh asks for a connection of its own for each request.
 	Fresh bool `json:"fresh,omitempty"`
 	// Case is sent as a header, so that the access log of whoever sees the request can be asked about it.
 	Case string `json:"case,omitempty"`
@@ -31,6 +36,8 @@ type Answer struct {
 	GRPC   string `json:"grpc,omitempty"`
 	// Said is how the answer went on, or why there was none.
 	Said string `json:"said,omitempty"`
+	// Local is the client's end of the connection, "" where there was none.
+	Local string `json:"local,omitempty"`
 }
 
 // Answered reports whether the application got the request.
@@ -45,4 +52,12 @@ type Stream struct {
 	// Last is whether the last request was answered, and Changes are the times from which that was otherwise than before.
 	Last    bool
 	Changes []time.Time
+}
+
+// Check is a request that an external authorizer was asked about.
+type Check struct {
+	Provider string `json:"provider"`
+	// Source is the client's end of the connection, and Case the header of that name; TCP has none.
+	Source string `json:"source"`
+	Case   string `json:"case,omitempty"`
 }
