@@ -113,9 +113,9 @@ var phases = []struct {
 }{
 	{"", []string{"us.example"}},
 	{"NONE", nil},
-	{"BASE", []string{"us.example", "old.example"}},
+	{"BASE", []string{"old.example", "us.example"}}, // istiod sorts them
 	{"MERGE_SLASHES", []string{"us.example"}},
-	{"DECODE_AND_MERGE_SLASHES", []string{"us.example", "cluster.local"}},
+	{"DECODE_AND_MERGE_SLASHES", []string{"cluster.local", "us.example"}},
 }
 
 // unreachable are constructs that no request here shows.
