@@ -42,7 +42,7 @@ func (b *bench) compose(t *trial, round string) error {
 			}
 			a.wire.From = fmt.Sprintf("%s:%d", from, first+t.spot.next)
 		}
-		a.wire.Case = fmt.Sprintf("%s/%d", round, i)
+		a.wire.Case = fmt.Sprintf("%s/%s/%d", t.spot.pod.ns, round, i)
 		var err error
 		if a.class.Principal != "" {
 			if a.wire.Identity, err = b.identityOf(a.class.Principal); err != nil {

@@ -56,6 +56,7 @@ var tricks = []string{
 	"/admin/a^b", "/admin/a`b", "/admin/<b>", "/admin/é", "/admin/%C3%A9", "/admin/~x", "/admin/%7Ex", "/admin/%7ex", "/admin+x", "/", "//", "/.", "/..", "/%2F",
 	"*", "http://x.test/admin", "http://x.test//admin", "HTTP://x.test/admin", "http://x.test", "/v1/1/address", "/v1//address", "/v1/1/2/address", "/v1/1%2F2/address",
 	"/v1/1/address/", "/v1/%2e%2e/address", "/v1/1;x/address", "/v1/1/address;x", "/v1/1/Address", "/v1/.../address", "/v1/1/address//",
+	"/v1/*/address", "/v1/a*b/address", "/v1/**/address", "/*/users",
 }
 
 type byHand struct{ name, text string }
