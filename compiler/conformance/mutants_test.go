@@ -100,9 +100,10 @@ var mutants = []struct{ name, file, old, mistake string }{
 	{"{*} crosses slashes", "decide.go", "i < len(path) && segment(path[i]); i++ {", "i < len(path) && (path[i] == '/' || segment(path[i])); i++ {"},
 	{"{**} stays in its segment", "decide.go", "path[i] != '/' && !segment(path[i])", "!segment(path[i])"},
 	{"{**} is any string", "decide.go", "if i == len(path) || path[i] != '/' && !segment(path[i]) {", "if i == len(path) {"},
-	{"= is no character of a segment", "decide.go", "-._~%!$&'()+,;:@=", "-._~%!$&'()+,;:@"},
-	{"% is no character of a segment", "decide.go", "-._~%!$&'()+,;:@=", "-._~!$&'()+,;:@="},
-	{"| is a character of a segment", "decide.go", "-._~%!$&'()+,;:@=", "-._~%!$&'()+,;:@=|"},
+	{"= is no character of a segment", "decide.go", "-._~%!$&'()*+,;:@=", "-._~%!$&'()*+,;:@"},
+	{"% is no character of a segment", "decide.go", "-._~%!$&'()*+,;:@=", "-._~!$&'()*+,;:@="},
+	{"* is no character of a segment", "decide.go", "-._~%!$&'()*+,;:@=", "-._~%!$&'()+,;:@="},
+	{"| is a character of a segment", "decide.go", "-._~%!$&'()*+,;:@=", "-._~%!$&'()*+,;:@=|"},
 
 	// Rules and policies.
 	{"one source too many is enough", "decide.go", "slices.ContainsFunc(rule.from, holds) &&", ""},

@@ -65,8 +65,8 @@ func pathLeaf(p *matcher.PathMatcher) (Leaf, error) {
 // The strings that the operators of a template match, from Envoy's source/extensions/path/uri_template_lib. An operator stands
 // for whole segments.
 const (
-	oneSegment   = `[a-zA-Z0-9\-._~%!$&'()+,;:@=]+`
-	manySegments = `[a-zA-Z0-9\-._~%!$&'()+,;:@=/]*`
+	oneSegment   = `[a-zA-Z0-9\-._~%!$&'()*+,;:@=]+`
+	manySegments = `[a-zA-Z0-9\-._~%!$&'()*+,;:@=/]*`
 )
 
 // templateLeaf compares the path with a template. Envoy refuses the configuration for one that does not begin with a slash.

@@ -25,9 +25,9 @@ const (
 	expression
 )
 
-// pchar are the bytes that a {*} of a path template stands for. Older versions of Envoy leave out the '='.
+// pchar are the bytes that a {*} of a path template stands for, as Envoy 1.40 has it. Older versions leave out the '=' and the '*'.
 // https://github.com/envoyproxy/envoy/blob/main/source/extensions/path/uri_template_lib/uri_template_internal.cc
-const pchar = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()+,;:@="
+const pchar = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;:@="
 
 // Exact is the string s alone: what Istio makes of a value without a star at either end, matcher.StringMatcherExact.
 func Exact(s string) Pattern { return Pattern{kind: exact, text: s} }

@@ -30,8 +30,8 @@ type world struct {
 }
 
 const (
-	pcharClass = `[A-Za-z0-9\-._~%!$&'()+,;:@=]`
-	slashClass = `[A-Za-z0-9\-._~%!$&'()+,;:@=/]`
+	pcharClass = `[A-Za-z0-9\-._~%!$&'()*+,;:@=]`
+	slashClass = `[A-Za-z0-9\-._~%!$&'()*+,;:@=/]`
 )
 
 func worlds() []world {

@@ -295,7 +295,7 @@ func template(value, path string) bool {
 // segment reports whether a byte may stand in a segment of a path, by Envoy's source/extensions/path/uri_template_lib. Older ones
 // leave out "=".
 func segment(b byte) bool {
-	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || strings.IndexByte("-._~%!$&'()+,;:@=", b) >= 0
+	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || strings.IndexByte("-._~%!$&'()*+,;:@=", b) >= 0
 }
 
 // glob reports whether an asterisk-pattern, where each stands for any characters or none, is the whole string. The first place

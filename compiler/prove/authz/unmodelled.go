@@ -150,7 +150,7 @@ func wellFormed(path string) bool {
 			return false
 		case s == "{**}":
 			rest = true
-		case s != "{*}" && strings.ContainsFunc(s, func(r rune) bool { return r > 0x7e || !segment(byte(r)) }):
+		case s != "{*}" && strings.ContainsFunc(s, func(r rune) bool { return r > 0x7e || r == '*' || !segment(byte(r)) }):
 			return false
 		}
 	}
