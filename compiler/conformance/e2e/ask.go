@@ -69,6 +69,9 @@ func wireOf(t *trial, r authz.Request) (q wire.Request, why string) {
 	if !slices.Contains(t.spot.pod.ports, r.Port) {
 		return q, "a port that no application listens on"
 	}
+	if domain, _, _ := strings.Cut(r.Principal, "/"); strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, ".") || strings.Contains(domain, "..") {
+		return q, "an identity that Go's client cannot have"
+	}
 	if r.SNI != "" {
 		switch _, err := netip.ParseAddr(r.SNI); {
 		case r.Principal == "":

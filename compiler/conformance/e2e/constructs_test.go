@@ -153,7 +153,7 @@ func (b *bench) fit(t *trial, free []*spot) (bool, error) {
 		}
 		return ok, err
 	}
-	for range 30 {
+	for range 150 {
 		w := conformance.Draw(t.drawn, t.name)
 		if w == nil || w.Namespace == w.Root {
 			continue

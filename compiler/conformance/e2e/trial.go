@@ -149,7 +149,8 @@ func (b *bench) prepare(t *trial) (bool, error) {
 		return false, err
 	}
 	t.asks = slices.ContainsFunc(t.point.Policies, func(o *manifest.Object) bool { return o.AuthorizationPolicy.Action == "CUSTOM" })
-	scope := authz.Scope{Mesh: t.point.Mesh, TLS: t.point.TLS, Issuers: t.point.Issuers, Policies: t.point.Policies}
+	// Tokens are sent to those who accept none as well, and are not seen there.
+	scope := authz.Scope{Mesh: t.point.Mesh, TLS: t.point.TLS, Issuers: tokenIssuers, Policies: t.point.Policies}
 	for _, p := range declared {
 		scope.Ports = append(scope.Ports, authz.Port{Number: p.number, HTTP: p.name != "tcp"})
 	}

@@ -34,7 +34,11 @@ func written(all bool) []*trial {
 		trials = append(trials, t)
 	}
 	for _, w := range aboutPaths {
-		add(w.name, w.text, tricks)
+		paths := tricks
+		if strings.HasPrefix(w.name, "templates") {
+			paths = append(slices.Clone(tricks), visible()...)
+		}
+		add(w.name, w.text, paths)
 	}
 	if all {
 		for _, w := range aboutTheRest {
@@ -57,6 +61,17 @@ var tricks = []string{
 	"*", "http://x.test/admin", "http://x.test//admin", "HTTP://x.test/admin", "http://x.test", "/v1/1/address", "/v1//address", "/v1/1/2/address", "/v1/1%2F2/address",
 	"/v1/1/address/", "/v1/%2e%2e/address", "/v1/1;x/address", "/v1/1/address;x", "/v1/1/Address", "/v1/.../address", "/v1/1/address//",
 	"/v1/*/address", "/v1/a*b/address", "/v1/**/address", "/*/users",
+}
+
+// visible are a path for each byte that is visible, where a template has a segment.
+func visible() []string {
+	var all []string
+	for b := '!'; b <= '~'; b++ {
+		if !strings.ContainsRune("?#", b) {
+			all = append(all, "/v1/x"+string(b)+"y/address")
+		}
+	}
+	return all
 }
 
 type byHand struct{ name, text string }
