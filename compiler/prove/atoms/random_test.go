@@ -52,7 +52,7 @@ func worlds() []world {
 	return []world{
 		{"NONE", Path("NONE"), inPath + `|\*`, `[^\s\S]`, rapid.OneOf(plain(path), templates()), path},
 		{"BASE", Path("BASE"), inPath, `.*/\.\.?(/.*)?`, rapid.OneOf(plain(path), templates()), path},
-		{"MERGE_SLASHES", Path("MERGE_SLASHES"), inPath, `.*/\.\.?(/.*)?|.*//.*`, rapid.OneOf(plain(path), templates()), path},
+		{"MERGE_SLASHES", Path("MERGE_SLASHES"), inPath, `.*/\.\.?(/.*)?|.*//.+|.+//.*`, rapid.OneOf(plain(path), templates()), path},
 		{"method", Method(), "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+", `[^\s\S]`, plain(method), method},
 		{"host", Host(), `[^\x00-\x20\x7f?#/A-Z]*`, `[^\s\S]`, rapid.OneOf(plain(word), folded(word)), word},
 		{

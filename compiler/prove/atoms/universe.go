@@ -154,8 +154,9 @@ func (u *Universe) compare(a, b string) int {
 // An empty name is BASE, Istio's default; one that is not known is NONE, which has the most paths.
 //
 // Spaces, controls, '?' and '#' do not reach a policy; bytes above ASCII may. BASE leaves no segment . or .., MERGE_SLASHES no
-// empty one either. DECODE_AND_MERGE_SLASHES decodes %2F and %5C, and still both may be there afterwards: Envoy decodes slashes
-// before it normalises, and its normaliser makes %2F of %2%46. NONE has OPTIONS' path * beside those that begin with a slash.
+// empty one either but in the path //, of which Envoy keeps the first slash and the last. DECODE_AND_MERGE_SLASHES decodes %2F and
+// %5C; both stay in its universe, as Envoy decodes slashes before it normalises: what its normaliser makes of %2%46 (1.40 makes
+// %252F) is decoded by nobody. NONE has OPTIONS' path * beside those that begin with a slash.
 func Path(normalization string) *Universe {
 	switch normalization {
 	case "", "DEFAULT", "BASE":
@@ -188,20 +189,24 @@ var (
 )
 
 func normalPath(merged bool) *Universe {
-	const start, slash, segment, dot, dots = 0, 1, 2, 3, 4
+	const start, slash, segment, dot, dots, first, twice = 0, 1, 2, 3, 4, 5, 6
 	return newUniverse("", func(state int, b byte) int {
 		switch {
-		case !pathByte(b), state == start && b != '/', (state == dot || state == dots) && b == '/', merged && state == slash && b == '/':
+		case !pathByte(b), state == start && b != '/', (state == dot || state == dots) && b == '/', merged && state == slash && b == '/', state == twice:
 			return -1
+		case merged && state == start:
+			return first
+		case b == '/' && state == first:
+			return twice
 		case b == '/':
 			return slash
-		case b == '.' && state == slash:
+		case b == '.' && (state == slash || state == first):
 			return dot
 		case b == '.' && state == dot:
 			return dots
 		}
 		return segment
-	}, func(state int) bool { return state == slash || state == segment })
+	}, func(state int) bool { return state == slash || state == segment || state == first || state == twice })
 }
 
 // Method is the tokens of RFC 9110, section 5.6.2, in either case.
