@@ -35,12 +35,12 @@ func (b *bench) compose(t *trial, round string) error {
 			// A port of its own, below those that Linux gives away: two connections from one port to two would become one by the capture,
 			// and Linux then changes the port, by which we know the connection.
 			const first, last = 10_000, 32_000
-			t.spot.next = (t.spot.next + 1) % (last - first)
+			port := first + b.next.Add(1)%(last-first)
 			from := t.spot.sender.address
 			if a.wire.From != "" {
 				from = a.wire.From
 			}
-			a.wire.From = fmt.Sprintf("%s:%d", from, first+t.spot.next)
+			a.wire.From = fmt.Sprintf("%s:%d", from, port)
 		}
 		a.wire.Case = fmt.Sprintf("%s/%s/%d", t.spot.pod.ns, round, i)
 		var err error

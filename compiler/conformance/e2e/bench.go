@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"writ.dev/writ/compiler/conformance/e2e/parts"
 	"writ.dev/writ/compiler/conformance/e2e/wire"
@@ -27,7 +28,8 @@ type bench struct {
 
 	normalization string
 	aliases       []string
-	checks        int64 // how much of the authorizers' log was read
+	checks        int64        // how much of the authorizers' log was read
+	next          atomic.Int64 // how many connections came from ports of their own
 }
 
 // spot is a callee in a namespace of its own, and where its callers are.
@@ -35,7 +37,6 @@ type spot struct {
 	pod, sender *pod
 	issuers     []string // whose tokens it accepts
 	read        int64    // how much of its log was read
-	next        int      // how many connections came from ports of their own
 	there       []string // the commands that take away what a round has set up
 }
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -88,8 +89,18 @@ func (v *verdicts) judge(b *bench, t *trial, agreed bool) {
 		}
 		if wrong != "" && len(v.differences) < 40 {
 			v.differences = append(v.differences, fmt.Sprintf("%s: %s: %+v: %s; path %s, mesh %+v, agreed %t", t.name, wrong, a.class, a.said(), a.seen().Path, t.point.Mesh, agreed))
+			v.differences[len(v.differences)-1] += t.policies()
 		}
 	}
+}
+
+// policies are the trial's, as JSON.
+func (t *trial) policies() string {
+	data, err := json.Marshal(t.objects)
+	if err != nil {
+		return err.Error()
+	}
+	return "\n" + string(data)
 }
 
 func (a *attempt) said() string {

@@ -173,7 +173,7 @@ func (b *bench) prepare(t *trial) (bool, error) {
 			return false, err
 		}
 		l := lesser{Less: less}
-		if l.point, unknown, err = b.pointOf(t.spot, less.World, objects); err != nil {
+		if l.point, _, err = b.pointOf(t.spot, less.World, objects); err != nil {
 			return false, err
 		}
 		if l.point == nil {

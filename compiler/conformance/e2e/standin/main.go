@@ -32,5 +32,5 @@ func run(args []string) error {
 	if len(args) == 2 && args[0] == "get" {
 		return get(args[1], os.Stdout)
 	}
-	return fmt.Errorf("usage: standin serve NAME PORT..., standin call, standin stream, standin get URL, or standin authorize MODE LOG NAME=ADDRESS...")
+	return fmt.Errorf("usage: standin serve NAME PORT..., standin call, standin stream, standin get URL, or standin authorize MODE LOG NAME=ADDRESS")
 }
