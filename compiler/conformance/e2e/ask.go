@@ -101,7 +101,7 @@ func wireOf(t *trial, r authz.Request) (q wire.Request, why string) {
 		case !slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"}, r.Method):
 			q.Proto = "http2" // Envoy takes no methods of one's own in HTTP/1.1
 		}
-		if q.Proto != "http1" && (strings.HasPrefix(r.Path, "//") || r.Host == "") {
+		if q.Proto != "http1" && (strings.HasPrefix(r.Path, "//") || r.Host == "" || strings.HasSuffix(r.Host, ":")) {
 			return q, "a path or a host that Go's client of HTTP/2 does not send"
 		}
 	} else if r.Remote.IsValid() {
