@@ -135,7 +135,11 @@ func (v *verdicts) judgeOne(b *bench, t *trial, a *attempt, agreed bool) (allowe
 			return allowed, "refused in another way: " + how
 		}
 	case a.line == nil:
-		v.untaken["nothing logged: "+a.answer.Said]++
+		how := refusal(&a.answer)
+		if a.answer.Status == http.StatusBadRequest {
+			how = "status 400"
+		}
+		v.untaken["nothing logged: "+how]++
 		if byPolicy = false; meant && a.answer.Status != 400 {
 			return false, "allowed, and it is no request to Envoy"
 		}
