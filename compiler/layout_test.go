@@ -34,9 +34,10 @@ var layout = map[string][]string{
 	"compiler/prove/atoms":    {},
 	"compiler/prove/manifest": {},
 	"compiler/prove/authz":    {"compiler/prove/atoms", "compiler/prove/manifest"},
+	"compiler/prove/envoy":    {"compiler/prove/atoms", "compiler/prove/authz", "compiler/prove/manifest"},
 	// The proof is an independent witness: it sees what is meant and the bytes, never how one became the other.
 	"compiler/prove": {"compiler/diag", "compiler/model", "compiler/parallel", "compiler/prove/atoms", "compiler/prove/authz", "compiler/prove/manifest"},
-	"compiler/live":  {"compiler/diag", "compiler/model", "compiler/syntax", "compiler/prove/manifest"},
+	"compiler/live":  {"compiler/diag", "compiler/model", "compiler/syntax", "compiler/prove/authz", "compiler/prove/envoy", "compiler/prove/manifest"},
 	"compiler/report": {
 		"compiler/diag", "compiler/syntax", "compiler/model", "compiler/check", "compiler/privacy", "compiler/privacy/vocabulary",
 		"compiler/prove/manifest", "compiler/query", "compiler/emit",

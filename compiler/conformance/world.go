@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 
+	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	hcm "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	meshconfig "istio.io/api/mesh/v1alpha1"
 	sec "istio.io/api/security/v1beta1"
 	"istio.io/istio/pilot/pkg/model"
@@ -144,6 +146,20 @@ var context = func() *model.PushContext {
 
 // Compile has Istio write the filters of the world's pod.
 func (w *World) Compile() (*Chains, error) {
+	http, tcp := w.filters()
+	var chains Chains
+	var err error
+	if chains.HTTP, err = rbac.ReadHTTP(http); err != nil {
+		return nil, fmt.Errorf("http: %w", err)
+	}
+	if chains.TCP, err = rbac.ReadTCP(tcp); err != nil {
+		return nil, fmt.Errorf("tcp: %w", err)
+	}
+	return &chains, nil
+}
+
+// filters are those of HTTP ports and those of TCP ports.
+func (w *World) filters() ([]*hcm.HttpFilter, []*listener.Filter) {
 	all := &model.AuthorizationPolicies{NamespaceToPolicies: map[string][]model.AuthorizationPolicy{}, RootNamespace: w.Root}
 	for i := range w.Policies {
 		p := &w.Policies[i]
@@ -157,15 +173,8 @@ func (w *World) Compile() (*Chains, error) {
 	// istiod puts external authorizers first: pilot/pkg/networking/core/listener_builder.go.
 	ask := builder.New(bundle, context, attached, builder.Option{IsCustomBuilder: true})
 	rest := builder.New(bundle, context, attached, builder.Option{})
-	var chains Chains
-	var err error
-	if chains.HTTP, err = rbac.ReadHTTP(append(built(ask, builder.Builder.BuildHTTP), built(rest, builder.Builder.BuildHTTP)...)); err != nil {
-		return nil, fmt.Errorf("http: %w", err)
-	}
-	if chains.TCP, err = rbac.ReadTCP(append(built(ask, builder.Builder.BuildTCP), built(rest, builder.Builder.BuildTCP)...)); err != nil {
-		return nil, fmt.Errorf("tcp: %w", err)
-	}
-	return &chains, nil
+	return append(built(ask, builder.Builder.BuildHTTP), built(rest, builder.Builder.BuildHTTP)...),
+		append(built(ask, builder.Builder.BuildTCP), built(rest, builder.Builder.BuildTCP)...)
 }
 
 // built is no filters where no policy attaches: then there is no builder.

@@ -12,11 +12,11 @@ import (
 
 // newSpace divides the requests of a scope. The error is a *TooComplexError.
 func newSpace(scope Scope) (*Space, error) {
-	scope.Policies, scope.Meant = distinct(scope.Policies), distinct(scope.Meant)
+	scope.Policies, scope.Meant, scope.Predicates = distinct(scope.Policies), distinct(scope.Meant), distinct(scope.Predicates)
 	scope.Policies = slices.DeleteFunc(scope.Policies, func(o *manifest.Object) bool { return o.AuthorizationPolicy == nil })
 	s := &Space{
 		scope: scope, policies: map[*manifest.Object][]box{}, meant: map[*Meant][]box{}, unmeant: map[*Meant][]box{},
-		read: map[bool]atoms.Set{},
+		read: map[bool]atoms.Set{}, predicates: map[*Predicate]*formula{},
 	}
 	b := &builder{scope: &scope, texts: map[int]*table[atoms.Pattern]{}}
 	rules := make([][]terms, len(scope.Policies))
@@ -30,6 +30,9 @@ func newSpace(scope Scope) (*Space, error) {
 		for j := range m.Allow {
 			allowances[i] = append(allowances[i], b.allowance(&m.Allow[j]))
 		}
+	}
+	for _, p := range scope.Predicates {
+		s.predicates[p] = b.formula(p)
 	}
 	if scope.TLS != nil {
 		for port := range scope.TLS.Ports {
@@ -62,6 +65,10 @@ func newSpace(scope Scope) (*Space, error) {
 		s.unmeant[m] = s.plaintext(func(f flavour) bool { return !m.plaintext(f.port) })
 	}
 	s.refused = s.plaintext(func(f flavour) bool { return scope.TLS.mode(f.port) == strict })
+	for _, p := range scope.Predicates {
+		s.settle(s.predicates[p])
+		s.boxOf(s.predicates[p])
+	}
 	s.collapse()
 	return s, nil
 }
@@ -272,6 +279,9 @@ func (s *Space) each(visit func(b box)) {
 		for _, b := range boxes {
 			visit(b)
 		}
+	}
+	for _, p := range s.scope.Predicates {
+		s.predicates[p].boxed(visit)
 	}
 }
 

@@ -17,6 +17,8 @@ type Scope struct {
 	Ports    []Port
 	Policies []*manifest.Object
 	Meant    []*Meant
+	// Predicates are sets of requests beside those.
+	Predicates []*Predicate
 }
 
 // Space is all requests to a point, divided into classes that nothing in its scope tells apart.
@@ -32,6 +34,8 @@ type Space struct {
 	meant    map[*Meant][]box
 	refused  []box            // connections without mutual TLS that are not taken
 	unmeant  map[*Meant][]box // and those that should not be
+
+	predicates map[*Predicate]*formula
 
 	whole *grid // of a space that regions are made of, the grid of a single slice
 }
