@@ -102,6 +102,8 @@ type ProveOptions struct {
 	Dir string
 	// Cluster is the one cluster whose manifests the folder holds; "" where it has a folder for each.
 	Cluster string
+	// Proxies is a folder with what proxies answer to /config_dump, of what runs; nil where nobody asked them.
+	Proxies fs.FS
 }
 
 // Proved is what Prove found. Proof is nil where the documents themselves cannot be compiled, which Findings say.

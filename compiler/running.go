@@ -52,6 +52,11 @@ func proveLive(ctx context.Context, fsys fs.FS, printed []byte, opts ProveOption
 	if err != nil {
 		return nil, err
 	}
+	if opts.Proxies != nil {
+		if err := snapshot.ReadProxies(opts.Proxies); err != nil {
+			return nil, err
+		}
+	}
 	var rendered []*manifest.Object
 	for _, o := range objects {
 		if !strings.HasPrefix(o.Path, cluster.Name+"/") {

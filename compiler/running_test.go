@@ -17,12 +17,23 @@ func proveRunning(t *testing.T, fsys fs.FS) *Proved {
 	if more, err := fs.ReadFile(fsys, "running.yaml"); err == nil {
 		printed = append(append(printed, "---\n"...), more...)
 	}
-	return provePrinted(t, fsys, printed)
+	opts := ProveOptions{Options: Options{AsOf: today}, Dir: "stdin", Cluster: "eu-1"}
+	if _, err := fs.Stat(fsys, "dumps"); err == nil {
+		if opts.Proxies, err = fs.Sub(fsys, "dumps"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return proveProxies(t, fsys, printed, opts)
 }
 
 func provePrinted(t *testing.T, fsys fs.FS, printed []byte) *Proved {
 	t.Helper()
-	p, err := ProveLive(t.Context(), fsys, printed, ProveOptions{Options: Options{AsOf: today}, Dir: "stdin", Cluster: "eu-1"})
+	return proveProxies(t, fsys, printed, ProveOptions{Options: Options{AsOf: today}, Dir: "stdin", Cluster: "eu-1"})
+}
+
+func proveProxies(t *testing.T, fsys fs.FS, printed []byte, opts ProveOptions) *Proved {
+	t.Helper()
+	p, err := ProveLive(t.Context(), fsys, printed, opts)
 	if err != nil || p.Proof == nil {
 		t.Fatalf("%v, %v", err, p)
 	}

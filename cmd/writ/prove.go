@@ -19,7 +19,7 @@ import (
 )
 
 func (a *app) prove() *cobra.Command {
-	var cluster, revision string
+	var cluster, revision, proxies string
 	cmd := &cobra.Command{
 		Use:   "prove [DIR | -]",
 		Short: "Prove that a folder of manifests, or what runs in a cluster, allows exactly what policies/ says",
@@ -30,13 +30,15 @@ func (a *app) prove() *cobra.Command {
 			"With - it reads what runs in one cluster, as kubectl prints it with -o yaml or -o json: Istio's objects, the Kubernetes Services,\n" +
 			"the pods, and the ConfigMap with the mesh's configuration. What a proof of a folder takes on trust is looked at too: sidecars,\n" +
 			"labels, accounts, ports, settings, and whether the cluster holds what the documents are rendered to. Give all objects of the\n" +
-			"cluster: what is not printed counts as not there.\n\n" +
+			"cluster: what is not printed counts as not there. --proxies has it read what sidecars run too, and hold it against the policies\n" +
+			"of the cluster.\n\n" +
 			"A build proves its own manifests in the same way, so out/ as a build left it is always proved.",
 		Example: "  writ prove                             # out/ as it lies there\n" +
 			"  writ prove ../manifests                # a folder for each cluster, like ../manifests/eu-1/\n" +
 			"  writ prove --cluster eu-1 ../istio     # all of it is of one cluster\n" +
 			"  writ prove --cluster eu-1 - <printed   # what runs there\n" +
-			"  writ prove --cluster eu-1 --revision v7 - <printed",
+			"  writ prove --cluster eu-1 --revision v7 - <printed\n" +
+			"  writ prove --cluster eu-1 --proxies dumps/ - <printed",
 		Args:              atMostOne,
 		ValidArgsFunction: folders,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,16 +49,20 @@ func (a *app) prove() *cobra.Command {
 			if len(args) > 0 {
 				dir = args[0]
 			}
-			return a.runProve(cmd.Context(), cmd.InOrStdin(), dir, cluster, revision)
+			if proxies != "" && dir != "-" {
+				return errors.New("--proxies is for what runs: prove -")
+			}
+			return a.runProve(cmd.Context(), cmd.InOrStdin(), dir, cluster, revision, proxies)
 		},
 	}
 	cmd.Flags().StringVar(&cluster, "cluster", "", "the `CLUSTER` that all of the folder's manifests are of")
 	must(cmd.RegisterFlagCompletionFunc("cluster", a.completion(clusterWords)))
 	cmd.Flags().StringVar(&revision, "revision", "", "the git `REVISION` whose policies/ it is proved against (default: what lies there)")
+	cmd.Flags().StringVar(&proxies, "proxies", "", "the folder `DIR` with what proxies of the cluster answer to /config_dump, a .json file each")
 	return cmd
 }
 
-func (a *app) runProve(ctx context.Context, in io.Reader, dir, cluster, revision string) error {
+func (a *app) runProve(ctx context.Context, in io.Reader, dir, cluster, revision, proxies string) error {
 	repo, err := a.open()
 	if err != nil {
 		return err
@@ -69,6 +75,14 @@ func (a *app) runProve(ctx context.Context, in io.Reader, dir, cluster, revision
 		}
 	}
 	opts := compiler.ProveOptions{Options: compiler.Options{AsOf: a.asOf}, Cluster: cluster}
+	if proxies != "" {
+		folder, err := os.OpenRoot(proxies)
+		if err != nil {
+			return fmt.Errorf("open %q: %w", proxies, bare(err))
+		}
+		defer folder.Close()
+		opts.Proxies = folder.FS()
+	}
 	var p *compiler.Proved
 	if dir == "-" {
 		p, err = a.proveLive(ctx, documents, in, opts)

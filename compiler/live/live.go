@@ -37,6 +37,7 @@ func (s *Snapshot) Compare(c *model.Cluster, rendered []*manifest.Object) (diag.
 	x.services()
 	x.pods()
 	x.synced(rendered)
+	x.compared()
 	x.found.Sort()
 	return x.found, x.checked
 }
@@ -46,6 +47,16 @@ func (c *comparison) add(rule *diag.Rule, at diag.Span, field string, f diag.Fin
 	f.Rule, f.Span, f.Field = rule, at, field
 	f.Objects = append(objects, "Cluster "+c.cluster.Name)
 	c.found.Add(f)
+}
+
+// workload is whose pod it is by its labels, nil where it is none's.
+func (c *comparison) workload(p *pod) *model.Workload {
+	for _, w := range c.workloads[p.Metadata.Namespace] {
+		if selects(selectorOf(w), p.Metadata.Labels) {
+			return w
+		}
+	}
+	return nil
 }
 
 // few is some names of many.

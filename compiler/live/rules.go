@@ -5,6 +5,7 @@ import "writ.dev/writ/compiler/diag"
 // Rules are what a cluster that runs can have against it.
 var Rules = []*diag.Rule{
 	meshOtherwise, withoutSidecar, pastSidecar, otherLabels, otherAccount, borrowedIdentity, serviceOtherwise, notInSync,
+	proxyOtherwise, proxyUnread, proxyWithoutPod,
 }
 
 var (
@@ -47,5 +48,20 @@ var (
 		Code: "RUN-008", Name: "not-in-sync", Effect: diag.Report,
 		Title: "a cluster does not hold what the documents are rendered to",
 		Why:   "Argo CD has not synced yet, could not, or somebody changed the cluster by hand. What that allows or refuses is told by the proof; this says where it comes from.",
+	}
+	proxyOtherwise = &diag.Rule{
+		Code: "RUN-009", Name: "proxy-otherwise", Effect: diag.Stop,
+		Title: "a proxy decides otherwise than the policies that its cluster has",
+		Why:   "What is enforced is what the sidecar runs. One that istiod has not reached, or that refused what it was sent, goes on with older policies, or with none.",
+	}
+	proxyUnread = &diag.Rule{
+		Code: "RUN-010", Name: "proxy-unread", Effect: diag.Stop,
+		Title: "a proxy has something that decides and that writ has no meaning for",
+		Why:   "A filter that somebody put in front of the policies can turn what they say around. What it does cannot be proved.",
+	}
+	proxyWithoutPod = &diag.Rule{
+		Code: "RUN-011", Name: "proxy-without-pod", Effect: diag.Report,
+		Title: "the dumps of proxies and the pods of a cluster are not the same ones",
+		Why:   "A pod whose proxy nobody asked may run anything, and the proxy of a pod that is gone proves nothing.",
 	}
 )

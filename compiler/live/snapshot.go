@@ -22,6 +22,8 @@ type Snapshot struct {
 	services map[string]*service // by namespace/name
 	meshes   []meshConfig        // of all revisions of the control plane
 	managers map[identity][]string
+	proxies  []dumped
+	shown    bool // whether dumps of proxies were given
 }
 
 // identity is what a cluster tells objects apart by.
