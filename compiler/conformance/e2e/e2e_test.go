@@ -190,6 +190,7 @@ func TestBoutique(t *testing.T) {
 	e.askThrough(t, argo, callees)
 	t.Run("planted faults", func(t *testing.T) { e.plant(t, argo, callees, identities) })
 	t.Run("the life of a change", func(t *testing.T) { e.theLifeOfAChange(t, argo) })
+	t.Run("what runs", func(t *testing.T) { e.runsAsMeant(t, argo.repository) })
 	t.Run("hand edits", func(t *testing.T) { e.handEdits(t, argo) })
 }
 

@@ -68,7 +68,7 @@ func (p *pod) deploy(ctx context.Context) error {
 		"apiVersion": "v1", "kind": "Pod", "metadata": object{"name": p.name, "namespace": p.ns, "labels": labels},
 		"spec": object{
 			"serviceAccountName": p.account, "nodeName": "node",
-			"containers": []object{{"name": "app", "image": "app", "ports": ports}},
+			"containers": []object{{"name": "app", "image": "app", "ports": ports}, {"name": "istio-proxy", "image": "proxy"}},
 		},
 	}
 	if err := c.apply(ctx, o); err != nil {
