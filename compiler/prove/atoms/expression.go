@@ -15,20 +15,20 @@ func Expression(expr string) (Pattern, error) {
 		return Pattern{}, fmt.Errorf("a regular expression of %d bytes", len(expr))
 	}
 	re, err := syntax.Parse(expr, syntax.Perl)
-	if err != nil || !generated(re) {
+	if err != nil || !compiles(re) {
 		return Pattern{}, fmt.Errorf("the regular expression %.80q", expr)
 	}
 	return Regexp(expr, expr), nil
 }
 
-// generated reports whether program.expression takes an expression.
-func generated(re *syntax.Regexp) bool {
+// compiles reports whether program.expression takes an expression.
+func compiles(re *syntax.Regexp) bool {
 	switch re.Op {
 	case syntax.OpEmptyMatch:
 		return true
 	case syntax.OpCapture, syntax.OpConcat, syntax.OpAlternate, syntax.OpQuest:
 		for _, sub := range re.Sub {
-			if !generated(sub) {
+			if !compiles(sub) {
 				return false
 			}
 		}

@@ -104,7 +104,7 @@ func (m message) choice(beside ...string) (string, error) {
 	return found, nil
 }
 
-// strings is https://www.envoyproxy.io/docs/envoy/latest/api-v3/type/matcher/v3/string.proto.
+// stringMatcher is https://www.envoyproxy.io/docs/envoy/latest/api-v3/type/matcher/v3/string.proto.
 func stringMatcher(m message) (atoms.Pattern, error) {
 	name, err := m.choice("ignore_case")
 	if err != nil {
