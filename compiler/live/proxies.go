@@ -177,7 +177,8 @@ func (c *comparison) pointOf(p *pod) (*authz.Point, string) {
 		point.Mesh.Aliases = append(point.Mesh.Aliases, a.Value)
 	}
 	for _, o := range c.snapshot.objects {
-		if !authz.Attaches(o, at, root) && !(o.PeerAuthentication != nil && (o.Namespace == at.Namespace || o.Namespace == root)) {
+		near := o.PeerAuthentication != nil && (o.Namespace == at.Namespace || o.Namespace == root)
+		if !near && !authz.Attaches(o, at, root) {
 			continue
 		}
 		if unknown := slices.Concat(o.Unknown, authz.Unmodelled(o)); len(unknown) > 0 && o.Meaning() != manifest.Foreign {

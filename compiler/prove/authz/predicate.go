@@ -82,10 +82,10 @@ func Claim(claim string, p atoms.Pattern) *Predicate {
 
 // ExistsInHTTPOnly reports whether the predicate asks for anything that connections do not have.
 func (p *Predicate) ExistsInHTTPOnly() bool {
-	switch {
-	case p.op == compares:
+	switch p.op {
+	case compares:
 		return p.axis == tokenAxis || p.axis == hostAxis || p.axis == methodAxis || p.axis == pathAxis || p.axis >= headerAxis
-	case p.op == http:
+	case http:
 		return false
 	}
 	for _, kid := range p.kids {

@@ -99,7 +99,7 @@ func (r *reader) chain(m message) (chain, error) {
 				return c, err
 			}
 		default:
-			if err := r.filter(&c, f, false); err != nil {
+			if err := r.filter(&c, f); err != nil {
 				return c, err
 			}
 		}
@@ -133,7 +133,7 @@ func (r *reader) manager(c *chain, m message) error {
 		if err := f.only("name", "typed_config", "is_optional"); err != nil {
 			return unknown("%v of the filter %.100q", err, f.text("name"))
 		}
-		if err := r.filter(c, f, true); err != nil {
+		if err := r.filter(c, f); err != nil {
 			return err
 		}
 	}
@@ -155,7 +155,7 @@ func setsFilters(v any) bool {
 	return false
 }
 
-func (r *reader) filter(c *chain, m message, http bool) error {
+func (r *reader) filter(c *chain, m message) error {
 	config := m.in("typed_config")
 	kind := config.kind()
 	switch kind {

@@ -289,7 +289,7 @@ func claim(m message) (*authz.Predicate, error) {
 		return nil, err
 	}
 	single := name.String() == "[iss]" || name.String() == "[sub]"
-	if !slices.Equal(alone, listed) && !(single && listed == nil) {
+	if !slices.Equal(alone, listed) && (!single || listed != nil) {
 		return nil, unknown("the claim %.100q, which is not compared both alone and in a list", name.String())
 	}
 	var any []*authz.Predicate
