@@ -229,3 +229,19 @@ func (s *Space) held(f *formula) Region {
 
 // All is every request.
 func (s *Space) All() Region { return s.region([]box{s.everything()}) }
+
+// steps is how many sets of classes are put together for all predicates.
+func (s *Space) steps() int {
+	n := 0
+	var count func(f *formula)
+	count = func(f *formula) {
+		n++
+		for _, kid := range f.kids {
+			count(kid)
+		}
+	}
+	for _, f := range s.predicates {
+		count(f)
+	}
+	return n
+}

@@ -10,6 +10,9 @@ import (
 // regionCells is how many classes of requests a Space for regions may have.
 const regionCells = 1 << 26
 
+// regionWork is how many classes may be gone through for the predicates of a scope: some seconds' work, 64 classes at a time.
+const regionWork = 1 << 36
+
 // Region is a set of requests of one Space. Regions of different spaces have nothing to do with each other.
 type Region struct {
 	space *Space
@@ -29,7 +32,7 @@ func NewSpace(scope Scope) (*Space, error) {
 	if err != nil {
 		return nil, err
 	}
-	if g.outer > 0 {
+	if g.outer > 0 || s.steps()*g.cells > regionWork {
 		return nil, s.tooComplex()
 	}
 	s.whole = g
