@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/envoyproxy/go-control-plane/envoy v1.37.1-0.20260713214202-ca8ce173c36f // the filters that Istio's compiler writes
+	github.com/gorilla/websocket v1.5.4-0.20250319132907-e064f32e3674 // a stream that is kept open
 	google.golang.org/protobuf v1.36.12 // reads them
 	istio.io/api v1.31.0-rc.0.0.20260824154656-b943409680a7 // Istio's types
 	istio.io/istio v0.0.0-20260827124520-eed52ebb66ad // Istio's compiler of policies
@@ -57,7 +58,6 @@ require (
 	github.com/google/gnostic-models v0.7.1 // indirect
 	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
-	github.com/gorilla/websocket v1.5.4-0.20250319132907-e064f32e3674 // indirect
 	github.com/hashicorp/errwrap v1.1.0 // indirect
 	github.com/hashicorp/go-multierror v1.1.1 // indirect
 	github.com/hashicorp/golang-lru/v2 v2.0.7 // indirect

@@ -64,6 +64,30 @@ func (a *argoCD) build() (string, error) {
 	return string(out), err
 }
 
+// release builds, commits and tells Argo CD.
+func (a *argoCD) release(t *testing.T, subject string) {
+	t.Helper()
+	if said, err := a.build(); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	a.push(t, subject)
+}
+
+// push commits and tells Argo CD.
+func (a *argoCD) push(t *testing.T, subject string) {
+	t.Helper()
+	if err := a.commit(subject); err != nil {
+		t.Fatal(err)
+	}
+	names, err := a.wanted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.refresh(t.Context(), names...); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // answered waits until a request is answered, or is not any more.
 func (p *pod) answered(ctx context.Context, t *testing.T, r wire.Request, want bool) {
 	t.Helper()
@@ -113,17 +137,8 @@ func (e *estate) theLifeOfAChange(t *testing.T, argo *argoCD) {
 			t.Fatalf("%v: %s", err, said)
 		}
 		lap("writ build")
-		if err := argo.commit(subject); err != nil {
-			t.Fatal(err)
-		}
-		lap("committed")
-		names, err := argo.wanted()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := argo.refresh(ctx, names...); err != nil {
-			t.Fatal(err)
-		}
+		argo.push(t, subject)
+		lap("committed, and Argo CD told")
 		shopper.answered(ctx, t, quote, want)
 		lap(fmt.Sprintf("answered: %t", want))
 		if err := argo.synced(ctx); err != nil {

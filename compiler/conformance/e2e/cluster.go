@@ -27,6 +27,7 @@ type cluster struct {
 	doc     *model.Cluster
 	box     *sandbox
 	parts   *parts.Parts
+	drain   string // as the estate has it
 
 	server, istiod *process
 	root           string // the root certificate that its workloads trust

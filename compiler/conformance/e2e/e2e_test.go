@@ -121,6 +121,14 @@ func repository(t *testing.T) string {
 // start runs two clusters of a repository, with the workloads of some Services or of all.
 func start(t *testing.T, from string, only ...string) *estate {
 	t.Helper()
+	e := &estate{only: only}
+	e.run(t, from, "eu-1", "us-1")
+	return e
+}
+
+// run runs clusters of a repository.
+func (e *estate) run(t *testing.T, from string, clusters ...string) {
+	t.Helper()
 	ctx := t.Context()
 	here, err := os.Getwd()
 	if err != nil {
@@ -135,15 +143,15 @@ func start(t *testing.T, from string, only ...string) *estate {
 		t.Fatal(err)
 	}
 	t.Cleanup(box.close)
-	e := &estate{box: box, parts: p, only: only}
+	e.box, e.parts = box, p
 	if e.model, e.meant, err = readEstate(ctx, os.DirFS(from)); err != nil {
 		t.Fatal(err)
 	}
 	begin := time.Now()
-	if err := e.start(ctx, "eu-1", "us-1"); err != nil {
+	if err := e.start(ctx, clusters...); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("two control planes in %.1f s", time.Since(begin).Seconds())
+	t.Logf("%d control planes in %.1f s", len(clusters), time.Since(begin).Seconds())
 	if err := e.populate(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +160,6 @@ func start(t *testing.T, from string, only ...string) *estate {
 		t.Fatal(err)
 	}
 	t.Logf("%d pods in %.1f s, %d MiB in all", len(e.allPods()), time.Since(begin).Seconds(), n>>20)
-	return e
 }
 
 // TestBoutique: the example, as it is, in two clusters.

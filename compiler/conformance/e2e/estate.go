@@ -27,6 +27,8 @@ type estate struct {
 
 	// only are the Services whose workloads run; all where there is none.
 	only []string
+	// drain is how long sidecars keep connections that were made before a change of their listener; Istio's 45s where it is empty.
+	drain string
 }
 
 // readEstate reads documents.
@@ -73,8 +75,8 @@ func (e *estate) startWith(ctx context.Context, adjust func(mesh object), names 
 			return err
 		}
 		e.clusters = append(e.clusters, &cluster{
-			api: newAPI(address + ":6443"), name: c.Name, number: n, address: address, doc: c, box: e.box, parts: e.parts, made: map[string]bool{},
-			adjust: adjust,
+			api: newAPI(address + ":6443"), name: c.Name, number: n, address: address, doc: c, box: e.box, parts: e.parts, drain: e.drain,
+			made: map[string]bool{}, adjust: adjust,
 		})
 	}
 	if err := each(e.clusters, 2, func(c *cluster) error { return c.startServer(ctx) }); err != nil {

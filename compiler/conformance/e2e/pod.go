@@ -184,10 +184,14 @@ func (p *pod) runAgent(ctx context.Context) error {
 			}
 		}
 	}
-	proxyConfig, err := json.Marshal(object{
+	settings := object{
 		"binaryPath": c.parts.Programs["envoy"], "discoveryAddress": "istiod." + rootNamespace + ".svc:15012", "concurrency": 1,
 		"terminationDrainDuration": "1s", "fileFlushInterval": "0.2s",
-	})
+	}
+	if c.drain != "" {
+		settings["drainDuration"] = c.drain
+	}
+	proxyConfig, err := json.Marshal(settings)
 	if err != nil {
 		return err
 	}

@@ -197,20 +197,39 @@ func read(res *http.Response) wire.Answer {
 
 func (c *client) callHTTP2(r *wire.Request) (a wire.Answer, err error) {
 	if c.h2 == nil {
-		c.h2 = &http.Transport{Protocols: new(http.Protocols), DialContext: func(context.Context, string, string) (net.Conn, error) {
-			return c.dial(r)
-		}}
-		c.h2.Protocols.SetUnencryptedHTTP2(true) // inside the connection that dial makes
+		c.h2 = newHTTP2(r, c.dial)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var body io.Reader
 	if r.Proto == "grpc" {
-		body = bytes.NewReader([]byte{0, 0, 0, 0, 0}) // an empty message
+		body = bytes.NewReader(message)
 	}
-	q, err := http.NewRequestWithContext(ctx, r.Method, "http://"+r.Host, body)
+	q, err := newHTTP2Request(ctx, r, body)
 	if err != nil {
 		return a, err
+	}
+	res, err := c.h2.RoundTrip(q)
+	if err != nil {
+		c.close()
+		return a, err
+	}
+	return read(res), nil
+}
+
+// newHTTP2 speaks HTTP/2 to where a request goes.
+func newHTTP2(r *wire.Request, dial func(*wire.Request) (net.Conn, error)) *http.Transport {
+	t := &http.Transport{Protocols: new(http.Protocols), DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return dial(r)
+	}}
+	t.Protocols.SetUnencryptedHTTP2(true) // inside the connection that dial makes
+	return t
+}
+
+func newHTTP2Request(ctx context.Context, r *wire.Request, body io.Reader) (*http.Request, error) {
+	q, err := http.NewRequestWithContext(ctx, r.Method, "http://"+r.Host, body)
+	if err != nil {
+		return nil, err
 	}
 	q.URL.Opaque = r.Path
 	if r.Proto == "grpc" {
@@ -222,12 +241,7 @@ func (c *client) callHTTP2(r *wire.Request) (a wire.Answer, err error) {
 	for name, value := range r.Headers {
 		q.Header.Set(name, value)
 	}
-	res, err := c.h2.RoundTrip(q)
-	if err != nil {
-		c.close()
-		return a, err
-	}
-	return read(res), nil
+	return q, nil
 }
 
 // protocols are what a sidecar says that it speaks: by Istio's own names, the callee's tells its peers from others that speak TLS.
@@ -236,6 +250,8 @@ var protocols = map[string][]string{
 	"http2": {"istio-h2", "h2"},
 	"grpc":  {"istio-h2", "h2"},
 	"tcp":   {"istio"},
+
+	"websocket": {"istio-http/1.1", "http/1.1"},
 }
 
 // dial connects, with mutual TLS where the request has an identity. Who answers is not looked at: the tests ask what the server takes.

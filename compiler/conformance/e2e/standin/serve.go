@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"github.com/gorilla/websocket"
 )
 
 // serve answers on the ports, whatever is asked, with the name.
@@ -29,13 +31,14 @@ func serve(name string, ports []string) error {
 
 func answer(name string, w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Standin", name)
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
-		w.Header().Set("Content-Type", "application/grpc")
-		w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
-		w.Write([]byte{0, 0, 0, 0, 0}) //nolint:errcheck // an empty message, to who may be gone
-		return
+	switch {
+	case strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc"):
+		echoMessages(w, r)
+	case websocket.IsWebSocketUpgrade(r):
+		echoWebSocket(w, r)
+	default:
+		fmt.Fprintln(w, name)
 	}
-	fmt.Fprintln(w, name)
 }
 
 // accept looks at how a connection begins: what says PING is answered as Redis would, all else is HTTP.

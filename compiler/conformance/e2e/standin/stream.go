@@ -17,20 +17,13 @@ const between = 20 * time.Millisecond
 // often it was answered and how often not. The requests end with an empty line.
 func stream(in io.Reader, out io.Writer) error {
 	lines := bufio.NewReader(in)
+	wanted, err := requests(lines)
+	if err != nil {
+		return err
+	}
 	var all []*wire.Stream
-	for {
-		line, err := lines.ReadBytes('\n')
-		if err != nil {
-			return err
-		}
-		if len(line) == 1 {
-			break
-		}
-		s := &wire.Stream{}
-		if err := json.Unmarshal(line, &s.Request); err != nil {
-			return err
-		}
-		all = append(all, s)
+	for _, r := range wanted {
+		all = append(all, &wire.Stream{Request: r})
 	}
 	done := make(chan bool)
 	go func() {

@@ -8,7 +8,7 @@ type Request struct {
 	ID   int    `json:"id"`
 	To   string `json:"to"` // address and port
 	Host string `json:"host,omitempty"`
-	// Proto is how: http1, http2, grpc, tcp.
+	// Proto is how: http1, http2, grpc, tcp; websocket, grpc or tcp for a stream that is kept open.
 	Proto  string `json:"proto"`
 	Method string `json:"method,omitempty"`
 	Path   string `json:"path,omitempty"`
@@ -60,4 +60,12 @@ type Check struct {
 	// Source is the client's end of the connection, and Case the header of that name; TCP has none.
 	Source string `json:"source"`
 	Case   string `json:"case,omitempty"`
+}
+
+// Held is how a stream does that is kept open.
+type Held struct {
+	ID     int `json:"id"`
+	Echoes int `json:"echoes"`
+	// Ended is why there are no more, or none; "" while it is open.
+	Ended string `json:"ended,omitempty"`
 }
