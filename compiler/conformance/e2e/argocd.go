@@ -183,8 +183,14 @@ type application struct {
 	Metadata struct{ Name string }
 	Status   struct {
 		Sync           struct{ Status, Revision string }
-		OperationState struct{ Phase, Message string }
-		Conditions     []struct{ Type, Message string }
+		OperationState struct {
+			Phase, Message string
+			SyncResult     struct {
+				Revision  string
+				Resources []struct{ Kind, Name, Status, Message string }
+			}
+		}
+		Conditions []struct{ Type, Message string }
 	}
 }
 

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -186,55 +185,5 @@ func (e *estate) held(t *testing.T, s *stream, answered bool) {
 		if answered && (r.Refused > 0 || r.Answered == 0) || !answered && (r.Answered > 0 || r.Refused == 0) {
 			t.Errorf("%s %s of %s was to be answered: %t; last said: %+v", r.Method, r.Path, s.pod.id(), answered, r.Said)
 		}
-	}
-}
-
-// handEdits: what somebody changes in the cluster is undone; what somebody breaks in the documents changes nothing.
-func (e *estate) handEdits(t *testing.T, argo *argoCD) {
-	ctx := t.Context()
-	stranger := e.pod(t, "eu-1.elsewhere.stranger")
-	order := stranger.toService(ctx, t, "storefront", "frontend", 80, wire.Request{Proto: "http1", Method: "POST", Path: "/cart/checkout", Fresh: true})
-	s, err := stranger.stream(ctx, order)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const policy = "/apis/security.istio.io/v1/namespaces/storefront/authorizationpolicies/frontend"
-	begin := time.Now()
-	if err := e.clusters[0].merge(ctx, policy, object{"spec": object{"rules": []object{{}}}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := until(ctx, "the hand edit is undone", func() error {
-		var o struct{ Spec struct{ Rules []object } }
-		err := e.clusters[0].get(ctx, policy, &o)
-		if err == nil && len(o.Spec.Rules) == 1 && len(o.Spec.Rules[0]) == 0 {
-			err = errors.New("it stands")
-		}
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("a hand edit that opens the frontend is undone in the API server after %.1f s", time.Since(begin).Seconds())
-	if err := e.pushed(ctx); err != nil {
-		t.Fatal(err)
-	}
-	stranger.answered(ctx, t, order, false)
-	all, err := s.end()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("meanwhile %d forbidden requests were answered, and %d refused", all[0].Answered, all[0].Refused)
-
-	argo.edit(t, "policies/teams/storefront/frontend.yaml", "kind: Service", "kind: Servise")
-	said, err := argo.build()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		t.Fatalf("a broken estate is built: %v: %s", err, said)
-	}
-	out, err := exec.Command("git", "-C", argo.repository, "status", "--porcelain", "out").CombinedOutput()
-	if err != nil || len(out) > 0 {
-		t.Errorf("a broken estate changes out/: %s (%v)", out, err)
-	}
-	if err := argo.git("checkout", "-q", "--", "policies"); err != nil {
-		t.Fatal(err)
 	}
 }

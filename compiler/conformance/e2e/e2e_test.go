@@ -198,7 +198,6 @@ func TestBoutique(t *testing.T) {
 	t.Run("planted faults", func(t *testing.T) { e.plant(t, argo, callees, identities) })
 	t.Run("the life of a change", func(t *testing.T) { e.theLifeOfAChange(t, argo) })
 	t.Run("what runs", func(t *testing.T) { e.runsAsMeant(t, argo.repository) })
-	t.Run("hand edits", func(t *testing.T) { e.handEdits(t, argo) })
 }
 
 // askDirectly asks every callee with every identity, from a place that no document names and from those that Outsiders call from.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ type life struct {
 	chat, frontend, assistant *pod
 	outside                   *pod // without a sidecar of its own
 	folders                   map[string]string
+	throughs                  map[*pod][]wire.Request
 }
 
 // TestLife: what becomes of what is under way while something changes, breaks or is away.
@@ -45,7 +47,7 @@ func TestLife(t *testing.T) {
 	}
 	argo.roll(t, "")
 	l := &life{
-		estate: e, argo: argo, outside: e.outside[0], folders: map[string]string{},
+		estate: e, argo: argo, outside: e.outside[0], folders: map[string]string{}, throughs: map[*pod][]wire.Request{},
 		chat: e.pod(t, "eu-1.support.chat"), frontend: e.pod(t, "eu-1.storefront.frontend"), assistant: e.pod(t, "eu-1.storefront.assistant"),
 	}
 	for _, p := range []*pod{l.frontend, l.assistant} {
@@ -54,6 +56,9 @@ func TestLife(t *testing.T) {
 		}
 	}
 	t.Run("open streams", l.openStreams)
+	t.Run("a broken estate", l.brokenEstate)
+	t.Run("broken manifests", l.brokenManifests)
+	t.Run("manifests cut off", l.cutManifests)
 }
 
 // ways are how the chat is called: by a request, and by each kind of stream that stays open.
@@ -68,11 +73,14 @@ var ways = []struct {
 }
 
 // through calls the chat through the pod's sidecar: a request first, then streams.
-func (l *life) through(t *testing.T, p *pod) (all []wire.Request) {
-	for _, w := range ways {
-		all = append(all, p.toService(t.Context(), t, "support", "chat", w.port, w.Request))
+func (l *life) through(t *testing.T, p *pod) []wire.Request {
+	t.Helper()
+	if l.throughs[p] == nil { // the API server may not be there later
+		for _, w := range ways {
+			l.throughs[p] = append(l.throughs[p], p.toService(t.Context(), t, "support", "chat", w.port, w.Request))
+		}
 	}
-	return all
+	return slices.Clone(l.throughs[p])
 }
 
 // direct calls a pod of the chat with another one's certificate, and no sidecar at the caller's end.
@@ -86,6 +94,11 @@ func (l *life) direct(as, to *pod) (all []wire.Request) {
 		all = append(all, r)
 	}
 	return all
+}
+
+// requestsAlone leaves out what is a stream, and nothing else: a WebSocket.
+func requestsAlone(all []wire.Request) []wire.Request {
+	return slices.DeleteFunc(all, func(r wire.Request) bool { return r.Proto == "websocket" })
 }
 
 // fresh has each request of a stream made on a connection of its own.
@@ -138,11 +151,8 @@ func (l *life) arrived(t *testing.T, want bool) {
 func (l *life) steady(t *testing.T) (end func()) {
 	t.Helper()
 	ctx := t.Context()
-	skip := func(all []wire.Request) []wire.Request { // streams of requests, none of them a WebSocket
-		return append(all[:1:1], all[2:]...)
-	}
 	stranger := l.pod(t, "eu-1.elsewhere.stranger")
-	never := skip(l.direct(l.assistant, l.chat))[:2]
+	never := requestsAlone(l.direct(l.assistant, l.chat))[:2]
 	never[0].Path, never[1].Path = "/page/x", "/boutique.Chat/Close"
 	type sending struct {
 		*stream
@@ -156,11 +166,11 @@ func (l *life) steady(t *testing.T) (end func()) {
 		}
 		all = append(all, sending{s, answered})
 	}
-	send(l.frontend, fresh(skip(l.through(t, l.frontend))), true)
-	send(l.frontend, skip(l.through(t, l.frontend))[:2], true)
-	send(l.outside, fresh(skip(l.direct(l.frontend, l.chat))), true)
-	send(stranger, fresh(skip(l.through(t, stranger))), false)
-	send(l.outside, fresh(skip(l.direct(nil, l.chat))), false)
+	send(l.frontend, fresh(requestsAlone(l.through(t, l.frontend))), true)
+	send(l.frontend, requestsAlone(l.through(t, l.frontend))[:2], true)
+	send(l.outside, fresh(requestsAlone(l.direct(l.frontend, l.chat))), true)
+	send(stranger, fresh(requestsAlone(l.through(t, stranger))), false)
+	send(l.outside, fresh(requestsAlone(l.direct(nil, l.chat))), false)
 	send(l.outside, fresh(never), false)
 	return func() {
 		t.Helper()

@@ -30,6 +30,7 @@ type pod struct {
 	bare     bool   // without a sidecar
 
 	agent *process
+	apps  []*process
 }
 
 // anyPort is a container port that no Service has.
@@ -100,8 +101,16 @@ func (p *pod) network() error {
 	`, n, p.address+"/32", router))
 }
 
-// run starts what runs in the pod: Istio's capture and agent, and the applications.
+// run starts what runs in the pod, and waits until it is ready.
 func (p *pod) run(ctx context.Context) error {
+	if err := p.begin(ctx); err != nil {
+		return err
+	}
+	return p.ready(ctx)
+}
+
+// begin starts what runs in the pod: Istio's capture and agent, and the applications.
+func (p *pod) begin(ctx context.Context) error {
 	c := p.cluster
 	if !p.bare {
 		if err := p.runAgent(ctx); err != nil {
@@ -116,7 +125,7 @@ func (p *pod) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	on := []*process{app}
+	p.apps = []*process{app}
 	for _, port := range p.redis {
 		redis, err := c.box.start("redis-"+p.id(), command{path: c.parts.Programs["redis-server"], pod: p, args: []string{
 			"--bind", "0.0.0.0", "--protected-mode", "no", "--port", fmt.Sprint(port), "--save", "",
@@ -124,8 +133,13 @@ func (p *pod) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		on = append(on, redis)
+		p.apps = append(p.apps, redis)
 	}
+	return nil
+}
+
+// ready waits until the pod's sidecar says that it is ready.
+func (p *pod) ready(ctx context.Context) error {
 	if p.bare {
 		return nil
 	}
@@ -135,7 +149,7 @@ func (p *pod) run(ctx context.Context) error {
 			err = fmt.Errorf("its sidecar says %d %s", status, body)
 		}
 		return err
-	}, append(on, p.agent)...)
+	}, append(p.apps, p.agent)...)
 }
 
 func (p *pod) runAgent(ctx context.Context) error {
