@@ -59,6 +59,7 @@ func TestLife(t *testing.T) {
 	t.Run("a broken estate", l.brokenEstate)
 	t.Run("broken manifests", l.brokenManifests)
 	t.Run("manifests cut off", l.cutManifests)
+	t.Run("hand edits", l.handEdits)
 }
 
 // ways are how the chat is called: by a request, and by each kind of stream that stays open.
