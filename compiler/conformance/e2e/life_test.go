@@ -60,6 +60,7 @@ func TestLife(t *testing.T) {
 	t.Run("broken manifests", l.brokenManifests)
 	t.Run("manifests cut off", l.cutManifests)
 	t.Run("hand edits", l.handEdits)
+	t.Run("killed", l.killed)
 }
 
 // ways are how the chat is called: by a request, and by each kind of stream that stays open.
