@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/envoyproxy/go-control-plane/envoy v1.37.1-0.20260713214202-ca8ce173c36f // the filters that Istio's compiler writes
 	github.com/gorilla/websocket v1.5.4-0.20250319132907-e064f32e3674 // a stream that is kept open
+	golang.org/x/net v0.57.0 // HTTP/2 by the frame
 	google.golang.org/protobuf v1.36.12 // reads them
 	istio.io/api v1.31.0-rc.0.0.20260824154656-b943409680a7 // Istio's types
 	istio.io/istio v0.0.0-20260827124520-eed52ebb66ad // Istio's compiler of policies
@@ -106,7 +107,6 @@ require (
 	golang.org/x/crypto v0.56.0 // indirect
 	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f // indirect
 	golang.org/x/mod v0.38.0 // indirect
-	golang.org/x/net v0.57.0 // indirect
 	golang.org/x/oauth2 v0.36.0 // indirect
 	golang.org/x/sync v0.22.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect

@@ -28,7 +28,7 @@ type held struct {
 
 type heldStream struct {
 	wire.Held
-	at time.Time // when it last said something
+	echoed, at time.Time // when it was last echoed, and when it last said anything
 }
 
 // hold opens streams.
@@ -66,7 +66,11 @@ func (h *held) listen(out io.Reader) {
 			break
 		}
 		h.mu.Lock()
-		h.now[s.ID] = heldStream{s, time.Now()}
+		now := &h.now[s.ID]
+		now.Held, now.at = s, time.Now()
+		if s.Ended == "" {
+			now.echoed = now.at
+		}
 		h.mu.Unlock()
 	}
 	h.done <- h.cmd.Wait()

@@ -192,7 +192,12 @@ type conversation struct {
 // converse opens one of each kind, and waits until all of them are echoed.
 func (l *life) converse(t *testing.T, name string, from *pod, requests []wire.Request) conversation {
 	t.Helper()
-	of := requests[1:]
+	return l.keepOpen(t, name, from, requests[1:]...)
+}
+
+// keepOpen opens streams, and waits until all of them are echoed.
+func (l *life) keepOpen(t *testing.T, name string, from *pod, of ...wire.Request) conversation {
+	t.Helper()
 	h, err := from.hold(t.Context(), of...)
 	if err != nil {
 		t.Fatal(err)
@@ -237,6 +242,10 @@ func (l *life) openStreams(t *testing.T) {
 		l.converse(t, "the assistant", l.assistant, l.through(t, l.assistant)),
 		l.converse(t, "the assistant's certificate", l.outside, l.direct(l.assistant, l.chat)),
 	}
+	// Whoever does not heed that a connection is to end.
+	requests := l.direct(l.assistant, l.chat)[0]
+	requests.Proto = "http2"
+	stubborn := l.keepOpen(t, "a stubborn client with the assistant's certificate", l.outside, requests)
 	t.Logf("all streams are open after %.1f s", time.Since(begin).Seconds())
 	l.takeAway(t)
 	l.outside.answered(ctx, t, l.direct(l.assistant, l.chat)[0], false)
@@ -249,7 +258,7 @@ func (l *life) openStreams(t *testing.T) {
 	for _, c := range before {
 		l.cut(t, c, granted)
 	}
-	for _, c := range after {
+	for _, c := range append(after, stubborn) {
 		l.cut(t, c, taken)
 	}
 	again := l.converse(t, "the frontend, again", l.frontend, l.through(t, l.frontend))
@@ -290,7 +299,8 @@ func (l *life) cut(t *testing.T, c conversation, change time.Time) {
 			t.Errorf("%s, %s: %v", c.name, r.Proto, err)
 			continue
 		}
-		how = append(how, fmt.Sprintf("%s after %.1f s (%s)", r.Proto, s.at.Sub(change).Seconds(), s.Ended))
+		how = append(how, fmt.Sprintf("%s after %.1f s, last echoed after %.1f s (%s)",
+			r.Proto, s.at.Sub(change).Seconds(), s.echoed.Sub(change).Seconds(), s.Ended))
 	}
 	t.Logf("streams of %s end: %s", c.name, strings.Join(how, ", "))
 	if err := c.close(); err != nil {

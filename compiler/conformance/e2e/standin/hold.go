@@ -81,6 +81,8 @@ func open(r *wire.Request) (echo func() error, err error) {
 		return openWebSocket(r)
 	case "grpc":
 		return openGRPC(r)
+	case "http2":
+		return openStubborn(r)
 	default:
 		return nil, fmt.Errorf("no stream is of %s", r.Proto)
 	}

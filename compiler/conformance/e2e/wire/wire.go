@@ -8,7 +8,7 @@ type Request struct {
 	ID   int    `json:"id"`
 	To   string `json:"to"` // address and port
 	Host string `json:"host,omitempty"`
-	// Proto is how: http1, http2, grpc, tcp; websocket, grpc or tcp for a stream that is kept open.
+	// Proto is how: http1, http2, grpc, tcp; for what is kept open, websocket, grpc, tcp, or http2 for requests on one connection.
 	Proto  string `json:"proto"`
 	Method string `json:"method,omitempty"`
 	Path   string `json:"path,omitempty"`
