@@ -235,6 +235,7 @@ func (e *estate) askThrough(t *testing.T, argo *argoCD, callees []*callee) {
 		})
 	}
 	round("through the Sidecars as rendered", true)
+	scoped := e.sizes(t)
 	files, err := filepath.Glob(filepath.Join(argo.repository, "out/*/*/sidecar-*.yaml"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no Sidecars: %v", err)
@@ -246,6 +247,7 @@ func (e *estate) askThrough(t *testing.T, argo *argoCD, callees []*callee) {
 	}
 	argo.roll(t, "take the Sidecars away")
 	round("without the callers' scope", false)
+	t.Run("the scope makes the configuration smaller", func(t *testing.T) { e.scopeMakesSmaller(t, scoped, e.sizes(t)) })
 	if err := argo.git("revert", "--no-edit", "HEAD"); err != nil {
 		t.Fatal(err)
 	}
