@@ -104,7 +104,7 @@ fuzz: ## run every fuzz target that FUZZ=<pattern> names, all unless said, for F
 	if [ -z "$$dirs" ]; then echo "no package has a fuzz target" >&2; exit 1; fi; \
 	for dir in $$dirs; do \
 		for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' "$$dir"/*_test.go | grep -xE '$(FUZZ)'); do \
-			$(call fuzzed,go test "$$dir" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME)) || exit 1; \
+			$(call fuzzed,go test "$$dir" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s) || exit 1; \
 		done; \
 	done
 
