@@ -29,14 +29,20 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 	return n
 }
 
+// seeded is what the tests draw from: SEED, or something of the clock where that is "fresh".
+func seeded(t *testing.T) uint64 {
+	t.Helper()
+	if os.Getenv("SEED") == "fresh" {
+		return uint64(time.Now().UnixNano())
+	}
+	return number(t, "SEED", 1)
+}
+
 // TestTheEvaluatorDecidesAsIstioDoes goes through CLASSES classes of requests, of worlds drawn from SEED: fixed where it is not
 // set, and from the clock where it is "fresh". LIMIT, in seconds, ends it sooner where it is set.
 func TestTheEvaluatorDecidesAsIstioDoes(t *testing.T) {
 	classes := int(number(t, "CLASSES", 100_000))
-	if os.Getenv("SEED") == "fresh" {
-		t.Setenv("SEED", strconv.FormatInt(time.Now().UnixNano(), 10))
-	}
-	seed := number(t, "SEED", 1)
+	seed := seeded(t)
 	t.Logf("SEED=%d CLASSES=%d", seed, classes)
 
 	start := time.Now()
