@@ -310,8 +310,14 @@ func (c *cluster) syncStatus(ctx context.Context) (string, error) {
 		lines = append(lines, line)
 	}
 	slices.Sort(lines)
-	if len(lines) < len(c.pods) {
-		return "", fmt.Errorf("%d of %d sidecars of %s are connected", len(lines), len(c.pods), c.name)
+	sidecars := 0
+	for _, p := range c.pods {
+		if !p.bare {
+			sidecars++
+		}
+	}
+	if len(lines) < sidecars {
+		return "", fmt.Errorf("%d of %d sidecars of %s are connected", len(lines), sidecars, c.name)
 	}
 	return strings.Join(lines, "\n"), nil
 }

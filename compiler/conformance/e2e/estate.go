@@ -149,7 +149,10 @@ func (e *estate) populate(ctx context.Context) error {
 }
 
 func (e *estate) podOf(c *cluster, w *model.Workload, account string) {
-	p := &pod{workload: w, name: account, ns: w.Service.Namespace.Name, account: account, labels: map[string]string{}}
+	p := &pod{
+		workload: w, name: account, ns: w.Service.Namespace.Name, account: account, labels: map[string]string{},
+		bare: w.Stages.MTLS == model.MTLSNone,
+	}
 	for _, l := range w.Selector {
 		p.labels[l.Key] = l.Value
 	}

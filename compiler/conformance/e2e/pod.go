@@ -52,24 +52,33 @@ func (p *pod) deploy(ctx context.Context) error {
 	if err := p.network(); err != nil {
 		return err
 	}
-	if p.bare {
+	if p.workload == nil && p.bare {
 		return nil
 	}
+	return p.announce(ctx)
+}
+
+// announce tells the API server of the pod, as a kubelet would.
+func (p *pod) announce(ctx context.Context) error {
 	c := p.cluster
 	if err := c.account(ctx, p.ns, p.account); err != nil {
 		return err
 	}
 	labels := maps.Clone(p.labels)
-	labels["security.istio.io/tlsMode"] = "istio"
+	containers := []object{{"name": "app", "image": "app"}}
+	if !p.bare {
+		labels["security.istio.io/tlsMode"] = "istio"
+		containers = append(containers, object{"name": "istio-proxy", "image": "proxy"})
+	}
 	var ports []object
 	for _, port := range slices.Concat(p.ports, p.redis) {
 		ports = append(ports, object{"containerPort": port})
 	}
+	containers[0]["ports"] = ports
 	o := object{
 		"apiVersion": "v1", "kind": "Pod", "metadata": object{"name": p.name, "namespace": p.ns, "labels": labels},
 		"spec": object{
-			"serviceAccountName": p.account, "nodeName": "node",
-			"containers": []object{{"name": "app", "image": "app", "ports": ports}, {"name": "istio-proxy", "image": "proxy"}},
+			"serviceAccountName": p.account, "nodeName": "node", "containers": containers,
 		},
 	}
 	if err := c.apply(ctx, o); err != nil {
