@@ -60,18 +60,19 @@ func (c *comparison) compared() {
 	}
 	seen := map[*pod]bool{}
 	found := map[fault][]*pod{}
+	pods := make(map[string]*pod, len(c.snapshot.pods))
+	for i := range slices.Backward(c.snapshot.pods) { // of two of a name, the first counts
+		pods[c.snapshot.pods[i].key()] = &c.snapshot.pods[i]
+	}
 	for _, d := range c.snapshot.proxies {
-		i := slices.IndexFunc(c.snapshot.pods, func(p pod) bool {
-			return p.Metadata.Namespace == d.Namespace && p.Metadata.Name == d.Pod
-		})
-		if i < 0 {
+		p, ok := pods[d.Namespace+"/"+d.Pod]
+		if !ok {
 			c.add(proxyWithoutPod, c.cluster.Doc.Metadata.Name.Span, "proxies["+d.Namespace+"/"+d.Pod+"]", diag.Finding{
 				Message: fmt.Sprintf("%s is of the proxy of pod %s/%s, which is not in %s", d.file, d.Namespace, d.Pod, c.cluster.Name),
 				Help:    "the pod is gone, or runs in another cluster: take the dumps and what kubectl prints at the same time",
 			})
 			continue
 		}
-		p := &c.snapshot.pods[i]
 		seen[p] = true
 		for _, f := range c.lags(d.Proxy, p) {
 			found[f] = append(found[f], p)
