@@ -1,7 +1,6 @@
 package envoy
 
 import (
-	"encoding/json"
 	"maps"
 	"net/netip"
 	"slices"
@@ -162,10 +161,4 @@ func cidr(m message) (netip.Prefix, error) {
 		return netip.Prefix{}, unknown("a prefix_len of %d", bits)
 	}
 	return p, nil
-}
-
-func decode(data json.RawMessage) (message, error) {
-	var m message
-	err := json.Unmarshal(data, &m)
-	return m, err
 }
