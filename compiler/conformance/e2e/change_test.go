@@ -90,16 +90,20 @@ func (a *argoCD) push(t *testing.T, subject string) {
 // answered waits until a request is answered, or is not any more.
 func (p *pod) answered(ctx context.Context, t *testing.T, r wire.Request, want bool) {
 	t.Helper()
-	err := until(ctx, fmt.Sprintf("answered: %t", want), func() error {
+	if err := p.becomes(ctx, r, want); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// becomes waits until a request is answered, or is not.
+func (p *pod) becomes(ctx context.Context, r wire.Request, want bool) error {
+	return until(ctx, fmt.Sprintf("answered: %t", want), func() error {
 		answers, err := p.call(ctx, []wire.Request{r})
 		if err == nil && answers[0].Answered() != want {
 			err = fmt.Errorf("%+v", answers[0])
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // theLifeOfAChange: an intent and its grant are committed, and the request that was refused is answered; they are taken away, and it is

@@ -47,15 +47,8 @@ func (p *pod) hold(ctx context.Context, requests ...wire.Request) (*held, error)
 	if err := h.cmd.Start(); err != nil {
 		return nil, err
 	}
-	e := json.NewEncoder(h.in)
-	for _, r := range requests {
-		if err := e.Encode(r); err != nil {
-			return nil, err
-		}
-	}
 	go h.listen(out)
-	_, err = io.WriteString(h.in, "\n")
-	return h, err
+	return h, write(h.in, requests)
 }
 
 func (h *held) listen(out io.Reader) {

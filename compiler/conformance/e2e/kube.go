@@ -136,23 +136,35 @@ func (a *api) apply(ctx context.Context, o object) error {
 
 // applyFile applies all objects of a file.
 func (a *api) applyFile(ctx context.Context, path string) error {
-	data, err := os.ReadFile(path)
+	all, err := objectsOf(path)
 	if err != nil {
 		return err
 	}
-	for _, document := range strings.Split("\n"+string(data), "\n---") {
-		o := object{}
-		if err := yaml.Unmarshal([]byte(document), &o); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		if len(o) == 0 {
-			continue
-		}
+	for _, o := range all {
 		if err := a.apply(ctx, o); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	return nil
+}
+
+// objectsOf reads the objects of a file.
+func objectsOf(path string) ([]object, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var all []object
+	for _, document := range strings.Split("\n"+string(data), "\n---") {
+		o := object{}
+		if err := yaml.Unmarshal([]byte(document), &o); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		if len(o) > 0 {
+			all = append(all, o)
+		}
+	}
+	return all, nil
 }
 
 // pathOf is where the API server has an object.

@@ -9,11 +9,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
-
-	"sigs.k8s.io/yaml"
 
 	"writ.dev/writ/compiler/conformance/e2e/wire"
 )
@@ -305,18 +302,11 @@ func (a *adoption) objects(ctx context.Context) (map[string]bool, error) {
 	}
 	all := map[string]bool{}
 	for _, f := range files {
-		data, err := os.ReadFile(f)
+		objects, err := objectsOf(f)
 		if err != nil {
 			return nil, err
 		}
-		for _, document := range strings.Split("\n"+string(data), "\n---") {
-			o := object{}
-			if err := yaml.Unmarshal([]byte(document), &o); err != nil {
-				return nil, err
-			}
-			if len(o) == 0 {
-				continue
-			}
+		for _, o := range objects {
 			path, err := a.clusters[0].pathOf(ctx, o)
 			if err != nil {
 				return nil, err
@@ -372,13 +362,7 @@ func (a *adoption) ask(t *testing.T) {
 	} {
 		// A connection between two sidecars goes on by the policy that it began under until it is drained.
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		if err := until(ctx, fmt.Sprintf("answered: %t", q.want), func() error {
-			answers, err := q.from.call(ctx, []wire.Request{q.Request})
-			if err == nil && answers[0].Answered() != q.want {
-				err = fmt.Errorf("%+v", answers[0])
-			}
-			return err
-		}); err != nil {
+		if err := q.from.becomes(ctx, q.Request, q.want); err != nil {
 			t.Errorf("%s: %s: %v", s, q.what, err)
 		}
 		cancel()

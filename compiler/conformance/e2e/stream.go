@@ -34,14 +34,19 @@ func (p *pod) stream(ctx context.Context, requests ...wire.Request) (*stream, er
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
-	e := json.NewEncoder(s.in)
+	return s, write(s.in, requests)
+}
+
+// write hands requests to a stand-in that keeps on with them: an empty line ends them.
+func write(in io.Writer, requests []wire.Request) error {
+	e := json.NewEncoder(in)
 	for _, r := range requests {
 		if err := e.Encode(r); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	_, err = io.WriteString(s.in, "\n")
-	return s, err
+	_, err := io.WriteString(in, "\n")
+	return err
 }
 
 // end ends the stream, and says what became of each request.
